@@ -1,0 +1,275 @@
+"""VectorIndex on FAISS: an immutable base, and an exact delta of what changed since.
+
+A served FAISS index is never changed, because FAISS crashes when `add` meets `search`. So `add` and
+`drop` go to an ExactIndex beside it and mask what they replace; a new base is built in time by
+`build` and swapped in whole. The only file that names faiss; its quirks stay here. Knows nothing
+about files of snapshots (`snapshot` does) or catalogs.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from latent.errors import StoreError
+from latent.exact import MARGIN, ExactIndex, View, checked, nearest_rows
+from latent.items import Vectors
+from latent.vectors import Keys, Neighbour, best, cosines
+
+# At most this many matching rows are gathered and searched exactly: a graph search loses nearly
+# all true neighbours when few rows match, and one matrix product over these takes milliseconds.
+GATHER_LIMIT = 50_000
+LINKS = 32
+BUILD_EFFORT = 100
+SEARCH_EFFORT = 128
+
+
+class Kind(StrEnum):
+    """How a base is searched."""
+
+    EXACT = "exact"
+    HNSW = "hnsw"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Vectors that never change: `keys` `(n,)` ascending, `vectors` `(n, dim)` in that order."""
+
+    kind: Kind
+    keys: Keys
+    vectors: Vectors
+    faiss_index: Any
+
+    def positions(self, keys: Keys) -> NDArray[np.int64]:
+        """Where those of `keys` that are here stand."""
+        if not len(self.keys):
+            return np.empty(0, np.int64)
+        found = np.searchsorted(self.keys, keys)
+        found = np.minimum(found, len(self.keys) - 1)
+        return np.unique(found[self.keys[found] == keys])
+
+
+def empty_base(dim: int) -> Base:
+    """A base of nothing."""
+    return build(np.empty(0, np.int64), np.empty((0, dim), np.float32), Kind.EXACT)
+
+
+def build(keys: Keys, vectors: Vectors, kind: Kind, *, threads: int = 1) -> Base:
+    """Build a base from unit rows; `keys` ascending and unique. A graph of nothing is exact."""
+    dim = vectors.shape[1]
+    if kind is Kind.EXACT or not len(keys):
+        # FAISS refuses to train a quantiser on nothing.
+        kind = Kind.EXACT
+        index = faiss.IndexFlatIP(dim)
+    else:
+        index = faiss.IndexHNSWSQ(
+            dim, faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_INNER_PRODUCT
+        )
+        index.hnsw.efConstruction = BUILD_EFFORT
+    faiss.omp_set_num_threads(threads)
+    try:
+        if not index.is_trained:
+            index.train(vectors)
+        if len(vectors):
+            index.add(vectors)
+    finally:
+        faiss.omp_set_num_threads(1)
+    return Base(kind, keys, vectors, index)
+
+
+def write_file(base: Base, path: Path) -> None:
+    """Write the FAISS part of a base.
+
+    Raises:
+        StoreError: FAISS could not write, for want of room for instance.
+    """
+    try:
+        faiss.write_index(base.faiss_index, str(path))
+    except RuntimeError as error:
+        raise StoreError(f"the index could not be written: {error}") from error
+
+
+def read_file(path: Path, kind: Kind, keys: Keys, vectors: Vectors | None) -> Base:
+    """Map a base from its file; an exact one holds its own vectors, so None is given for them.
+
+    Raises:
+        StoreError: the file is not such an index.
+    """
+    try:
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except RuntimeError as error:
+        raise StoreError(f"{path.name} is not a readable index: {error}") from error
+    if index.ntotal != len(keys):
+        raise StoreError(f"{path.name} holds {index.ntotal} vectors, not {len(keys)}")
+    if vectors is None:
+        size = index.ntotal * index.d
+        flat = faiss.rev_swig_ptr(index.get_xb(), size) if size else np.empty(0, np.float32)
+        vectors = flat.reshape(index.ntotal, index.d)
+    return Base(kind, keys, vectors, index)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """All a search needs, taken at one moment; `masked` are positions in the base, ascending."""
+
+    base: Base
+    masked: NDArray[np.int64]
+    delta: View
+
+
+class FaissIndex:
+    """A base from FAISS under an exact delta. Writers take turns; readers search one state."""
+
+    def __init__(self, base: Base) -> None:
+        self._dim = int(base.vectors.shape[1])
+        self._writing = threading.Lock()
+        self._delta = ExactIndex(self._dim)
+        self._state = _State(base, np.empty(0, np.int64), self._delta.view)
+        self.changes = 0
+
+    @property
+    def dim(self) -> int:
+        return self._dim
+
+    @property
+    def kind(self) -> Kind:
+        return self._state.base.kind
+
+    @property
+    def delta_size(self) -> int:
+        """How many vectors are searched beside the base."""
+        return len(self._state.delta)
+
+    def __len__(self) -> int:
+        state = self._state
+        return len(state.base.keys) - len(state.masked) + len(state.delta)
+
+    def __contains__(self, key: int) -> bool:
+        state = self._state
+        found = state.base.positions(np.array([key], np.int64))
+        return key in self._delta or bool(len(np.setdiff1d(found, state.masked)))
+
+    def held(self) -> tuple[Keys, Vectors]:
+        """Everything that is held: keys ascending, and their vectors."""
+        state = self._state
+        new_keys, new_vectors = state.delta.living()
+        keys = np.concatenate([np.delete(state.base.keys, state.masked), new_keys])
+        vectors = np.concatenate([np.delete(state.base.vectors, state.masked, 0), new_vectors])
+        order = np.argsort(keys)
+        return keys[order], vectors[order]
+
+    def add(self, keys: Keys, vectors: Vectors) -> None:
+        rows = checked(vectors, self._dim)
+        with self._writing:
+            self._delta.add(keys, rows)
+            self._mask(keys)
+
+    def drop(self, keys: Keys) -> None:
+        with self._writing:
+            self._delta.drop(keys)
+            self._mask(keys)
+
+    def _mask(self, keys: Keys) -> None:
+        state = self._state
+        masked = state.masked
+        if len(found := state.base.positions(keys)):
+            masked = np.union1d(masked, found)
+        self.changes += len(keys)
+        self._state = _State(state.base, masked, self._delta.view)
+
+    def search(
+        self, queries: Vectors, k: int, *, only: Keys | None = None
+    ) -> list[list[Neighbour]]:
+        rows = checked(queries, self._dim)
+        state = self._state
+        from_delta = state.delta.search(rows, k, only=only)
+        from_base = _search_base(state, rows, k, only)
+        return [
+            sorted(old + new, key=lambda hit: (-hit.score, hit.key))[:k]
+            for old, new in zip(from_base, from_delta, strict=True)
+        ]
+
+
+def _search_base(
+    state: _State, queries: Vectors, k: int, only: Keys | None
+) -> list[list[Neighbour]]:
+    base = state.base
+    allowed: NDArray[np.int64] | None = None
+    if only is not None:
+        allowed = np.setdiff1d(base.positions(only), state.masked, assume_unique=True)
+        if len(allowed) <= GATHER_LIMIT:
+            keys, vectors = base.keys[allowed], base.vectors[allowed]
+            return [nearest_rows(keys, vectors, query, k) for query in queries]
+    living = len(base.keys) - len(state.masked) if allowed is None else len(allowed)
+    if not living or k <= 0:
+        return [[] for _ in queries]
+    selector = _selector(len(base.keys), allowed, state.masked)
+    return [_search_one(base, query, min(k, living), living, selector) for query in queries]
+
+
+def _search_one(
+    base: Base, query: NDArray[np.float32], k: int, living: int, selector: Any
+) -> list[Neighbour]:
+    """Ask FAISS for a few more than k, score them exactly, and draw the line."""
+    fetch = min(living, k + 16 if base.kind is Kind.EXACT else 2 * k + 16)
+    while True:
+        scores, positions = _ask(base, query, fetch, selector)
+        if len(positions) < k:
+            # The graph lost some on its way; a promise of exactly k is kept by looking at all.
+            everything = np.arange(len(base.keys))
+            allowed = _allowed(everything, selector)
+            return nearest_rows(base.keys[allowed], base.vectors[allowed], query, k)
+        is_cut_in_tie = base.kind is Kind.EXACT and scores[-1] >= scores[k - 1] - MARGIN
+        if fetch >= living or not is_cut_in_tie:
+            return best(base.keys[positions], cosines(base.vectors[positions], query), k)
+        fetch = min(living, fetch * 4)
+
+
+def _ask(
+    base: Base, query: NDArray[np.float32], fetch: int, selector: Any
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    # OpenMP keeps one setting for each thread; searching threads are the parallelism here.
+    faiss.omp_set_num_threads(1)
+    if base.kind is Kind.EXACT:
+        parameters = faiss.SearchParameters(sel=selector)
+    else:
+        effort = max(SEARCH_EFFORT, 2 * fetch)
+        parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=effort)
+    scores, positions = base.faiss_index.search(query[None, :], fetch, params=parameters)
+    # FAISS pads with -1 where it found too few.
+    found = positions[0] >= 0
+    return scores[0][found], positions[0][found]
+
+
+class _Bitmap(faiss.IDSelectorBitmap):  # type: ignore[misc]
+    """A selector that keeps the bits it points to alive."""
+
+    def __init__(self, is_allowed: NDArray[np.bool_]) -> None:
+        self.is_allowed = is_allowed
+        self.bits = np.packbits(is_allowed, bitorder="little")
+        super().__init__(len(self.bits), faiss.swig_ptr(self.bits))
+
+
+def _selector(
+    count: int, allowed: NDArray[np.int64] | None, masked: NDArray[np.int64]
+) -> _Bitmap | None:
+    if allowed is None and not len(masked):
+        return None
+    if allowed is None:
+        is_allowed = np.ones(count, np.bool_)
+        is_allowed[masked] = False
+    else:
+        is_allowed = np.zeros(count, np.bool_)
+        is_allowed[allowed] = True
+    return _Bitmap(is_allowed)
+
+
+def _allowed(positions: NDArray[np.int64], selector: _Bitmap | None) -> NDArray[np.int64]:
+    return positions if selector is None else positions[selector.is_allowed[positions]]

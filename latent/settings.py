@@ -1,0 +1,64 @@
+"""Every setting, once. Read at the entry points and passed on as values.
+
+Each can be given by an environment variable `NEARFIELD_…` (NEARFIELD_MAX_PIXELS=…). The list in
+`docs/reference/settings.md` is held against this file by a test.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults; frozen."""
+
+    model_config = SettingsConfigDict(env_prefix="NEARFIELD_", frozen=True, extra="ignore")
+
+    data: Path = Field(Path("nearfield-data"), description="Folder of the catalog and the index.")
+    catalog_url: str | None = Field(
+        None, description="SQLAlchemy URL of the catalog; by default a SQLite file in the folder."
+    )
+    collection: str = Field("main", description="Collection used where none is named.")
+    model: str = Field("mini", description="Model of collections that are made without naming one.")
+
+    max_pixels: int = Field(
+        50_000_000, gt=0, description="Pictures with more pixels are refused before decoding."
+    )
+    max_image_bytes: int = Field(
+        50_000_000, gt=0, description="Picture files and uploads with more bytes are refused."
+    )
+    max_text_bytes: int = Field(
+        20_000_000, gt=0, description="Text files with more bytes are refused."
+    )
+    max_body_bytes: int = Field(
+        64_000_000, gt=0, description="Request bodies with more bytes are refused while read (413)."
+    )
+    max_k: int = Field(1_000, gt=0, description="Most neighbours one answer may hold.")
+    max_batch_items: int = Field(
+        1_000, gt=0, description="Most items, inputs, targets or documents in one request."
+    )
+
+    batch_size: int = Field(32, gt=0, description="Things embedded at once.")
+    threads: int = Field(
+        default_factory=lambda: max(1, len(os.sched_getaffinity(0))),
+        gt=0,
+        description="Threads for decoding and for the model; by default one for each core.",
+    )
+
+    exact_limit: int = Field(
+        50_000, ge=0, description="Collections with more items get a graph index (HNSW)."
+    )
+    delta_limit: int = Field(
+        5_000, gt=0, description="Changes since the last snapshot after which a new one is made."
+    )
+
+    host: str = Field("127.0.0.1", description="Address the service listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the service listens on.")
+    max_waiting: int = Field(
+        256, gt=0, description="Requests that may wait for the model; more get 503."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

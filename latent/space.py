@@ -1,0 +1,65 @@
+"""A space: which model made it and how many dimensions it has. Two spaces never mix.
+
+Knows nothing about how the model works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from latent.errors import InputError, SpaceMismatchError
+from latent.items import Modality, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A latent space: the model that made it, its dimension, and a fingerprint of the weights.
+
+    `model` is the name a user gave (`mini`, `openclip:ViT-B-32/laion2b_s34b_b79k`).
+    `fingerprint` changes whenever the same input would land elsewhere: other weights, other
+    preprocessing. Spaces are the same when dimension and fingerprint are the same.
+    """
+
+    model: str
+    dim: int
+    fingerprint: str
+    modalities: frozenset[Modality] = frozenset(Modality)
+
+    def is_same_as(self, other: Space) -> bool:
+        """Whether vectors of both may be compared."""
+        return self.dim == other.dim and self.fingerprint == other.fingerprint
+
+    def require_same(self, other: Space, *, what: str) -> None:
+        """Refuse to mix.
+
+        Raises:
+            SpaceMismatchError: naming both spaces.
+        """
+        if not self.is_same_as(other):
+            raise SpaceMismatchError(f"{what} is in the space of {other}, not of {self}")
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.dim}-d, {self.fingerprint[:8]})"
+
+
+def unit_rows(vectors: Vectors, dim: int) -> Vectors:
+    """Check and normalise vectors that came from outside: `(n, dim)` float32, unit rows.
+
+    Raises:
+        SpaceMismatchError: the dimension is another one.
+        InputError: a value is not finite, or a row is all zeros and points nowhere.
+    """
+    rows = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+    if rows.ndim != 2 or rows.shape[1] != dim:
+        raise SpaceMismatchError(
+            f"a vector has {rows.shape[-1]} dimensions, but this space has {dim}"
+        )
+    if not np.isfinite(rows).all():
+        raise InputError("a vector holds NaN or infinity")
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    if (lengths == 0).any():
+        raise InputError("a vector is all zeros, which points nowhere")
+    unit: Vectors = np.ascontiguousarray(rows / lengths, dtype=np.float32)
+    return unit

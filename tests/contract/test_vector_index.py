@@ -1,0 +1,218 @@
+"""One set of promises, kept by every VectorIndex; and FAISS agrees with brute force."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from latent.errors import InputError, SpaceMismatchError
+from latent.exact import ExactIndex
+from latent.faiss_index import FaissIndex, Kind, build, empty_base
+from latent.vectors import VectorIndex
+
+DIM = 8
+
+
+def exact() -> VectorIndex:
+    return ExactIndex(DIM)
+
+
+def faiss_flat() -> VectorIndex:
+    return FaissIndex(empty_base(DIM))
+
+
+@pytest.fixture(params=[exact, faiss_flat], ids=["exact", "faiss"])
+def index(request: pytest.FixtureRequest) -> VectorIndex:
+    make: Callable[[], VectorIndex] = request.param
+    return make()
+
+
+def unit(rows: object) -> NDArray[np.float32]:
+    array = np.asarray(rows, np.float32)
+    return array / np.linalg.norm(array, axis=-1, keepdims=True)
+
+
+def random_rows(count: int, seed: int = 0) -> NDArray[np.float32]:
+    return unit(np.random.default_rng(seed).standard_normal((count, DIM)))
+
+
+def keys(*numbers: int) -> NDArray[np.int64]:
+    return np.array(numbers, np.int64)
+
+
+def test_an_empty_index_finds_nothing(index: VectorIndex) -> None:
+    assert index.search(random_rows(2), 5) == [[], []]
+    assert len(index) == 0
+
+
+def test_it_never_pads_and_gives_the_best_first(index: VectorIndex) -> None:
+    rows = random_rows(3)
+    index.add(keys(7, 8, 9), rows)
+    hits = index.search(rows[:1], 10)[0]
+    assert hits[0].key == 7
+    assert len(hits) == 3
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert hits[0].score == pytest.approx(1.0, abs=1e-6)
+
+
+def test_ties_are_broken_by_key(index: VectorIndex) -> None:
+    row = random_rows(1)
+    index.add(keys(5, 3, 9, 1), np.repeat(row, 4, axis=0))
+    assert [hit.key for hit in index.search(row, 3)[0]] == [1, 3, 5]
+
+
+def test_adding_a_key_again_replaces_it(index: VectorIndex) -> None:
+    first, second = random_rows(2)
+    index.add(keys(4), first[None])
+    index.add(keys(4), second[None])
+    assert len(index) == 1
+    assert index.search(second[None], 5)[0][0].score == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_last_of_a_key_given_twice_wins(index: VectorIndex) -> None:
+    rows = random_rows(2)
+    index.add(keys(4, 4), rows)
+    assert len(index) == 1
+    assert index.search(rows[1:], 1)[0][0].score == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_dropped_key_is_never_found_again(index: VectorIndex) -> None:
+    rows = random_rows(3)
+    index.add(keys(1, 2, 3), rows)
+    index.drop(keys(2, 99))
+    assert 2 not in index
+    assert 3 in index
+    assert [hit.key for hit in index.search(rows[1:2], 5)[0]].count(2) == 0
+    assert len(index) == 2
+
+
+def test_only_restricts_to_those_keys(index: VectorIndex) -> None:
+    rows = random_rows(20)
+    index.add(np.arange(20, dtype=np.int64), rows)
+    hits = index.search(rows[:1], 10, only=keys(3, 5, 400))[0]
+    assert {hit.key for hit in hits} == {3, 5}
+
+
+def test_a_wrong_dimension_is_named(index: VectorIndex) -> None:
+    with pytest.raises(SpaceMismatchError, match="3 dimensions"):
+        index.add(keys(1), np.ones((1, 3), np.float32))
+    with pytest.raises(SpaceMismatchError, match="3 dimensions"):
+        index.search(np.ones((1, 3), np.float32), 1)
+
+
+def test_nan_is_refused(index: VectorIndex) -> None:
+    row = np.full((1, DIM), np.nan, np.float32)
+    with pytest.raises(InputError):
+        index.add(keys(1), row)
+    with pytest.raises(InputError):
+        index.search(row, 1)
+    assert len(index) == 0
+
+
+def test_searches_run_while_others_add_and_drop(index: VectorIndex) -> None:
+    rows = random_rows(400)
+    index.add(keys(0), rows[:1])
+    failures: list[Exception] = []
+    is_done = threading.Event()
+
+    def search() -> None:
+        try:
+            while not is_done.is_set():
+                assert index.search(rows[:1], 3)[0][0].key == 0
+        except Exception as error:  # noqa: BLE001
+            failures.append(error)
+
+    readers = [threading.Thread(target=search) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for start in range(1, 400, 7):
+        chunk = np.arange(start, min(start + 7, 400), dtype=np.int64)
+        index.add(chunk, rows[chunk])
+        index.drop(chunk[::2])
+    is_done.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+
+
+# Few distinct values make ties and duplicates common, which is where indexes disagree.
+vectors = st.lists(st.sampled_from([-1.0, -0.5, 0.5, 1.0]), min_size=DIM, max_size=DIM)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(0, 30), vectors),
+        st.tuples(st.just("drop"), st.integers(0, 30), st.none()),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    base=st.dictionaries(st.integers(0, 30), vectors, max_size=25),
+    steps=steps,
+    query=vectors,
+    k=st.integers(1, 40),
+    only=st.none() | st.lists(st.integers(0, 35), max_size=20),
+    kind=st.sampled_from(Kind),
+)
+def test_faiss_agrees_with_brute_force(
+    base: dict[int, list[float]],
+    steps: list[tuple[str, int, list[float] | None]],
+    query: list[float],
+    k: int,
+    only: list[int] | None,
+    kind: Kind,
+) -> None:
+    oracle = ExactIndex(DIM)
+    first = np.array(sorted(base), np.int64)
+    rows = unit([base[key] for key in sorted(base)]) if base else np.empty((0, DIM), np.float32)
+    index = FaissIndex(build(first, rows, kind))
+    oracle.add(first, rows)
+    for verb, key, vector in steps:
+        for one in (oracle, index):
+            if verb == "add":
+                one.add(keys(key), unit([vector]))
+            else:
+                one.drop(keys(key))
+    chosen = None if only is None else np.array(only, np.int64)
+    found = index.search(unit([query]), k, only=chosen)
+    expected = oracle.search(unit([query]), k, only=chosen)
+    if kind is Kind.EXACT or only is not None:
+        assert found == expected
+    else:
+        # A graph may prefer one of two equally near; how near they are it must get right.
+        assert [hit.score for hit in found[0]] == [hit.score for hit in expected[0]]
+    assert len(index) == len(oracle)
+
+
+def test_a_graph_finds_what_brute_force_finds() -> None:
+    rows = random_rows(3000, seed=1)
+    numbers = np.arange(3000, dtype=np.int64)
+    index, oracle = FaissIndex(build(numbers, rows, Kind.HNSW)), ExactIndex(DIM)
+    oracle.add(numbers, rows)
+    queries = random_rows(50, seed=2)
+    shared = [
+        len({h.key for h in found} & {h.key for h in expected})
+        for found, expected in zip(
+            index.search(queries, 10), oracle.search(queries, 10), strict=True
+        )
+    ]
+    assert sum(shared) >= 0.98 * 500
+
+
+def test_a_selective_filter_loses_nothing_on_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = random_rows(3000, seed=1)
+    index = FaissIndex(build(np.arange(3000, dtype=np.int64), rows, Kind.HNSW))
+    monkeypatch.setattr("latent.faiss_index.GATHER_LIMIT", 0)
+    for share in (3, 30, 300):
+        chosen = np.arange(0, 3000, 3000 // share, dtype=np.int64)
+        hits = index.search(random_rows(5, seed=3), 10, only=chosen)
+        for found in hits:
+            assert len(found) == min(10, len(chosen))
+            assert {hit.key for hit in found} <= set(chosen.tolist())
