@@ -183,8 +183,8 @@ class Catalog:
                 raise UnknownCollectionError(entry.name)
             put = {item.id: item for item in change.put}
             going = self._keys_of(connection, entry, items.c.id, change.drop)
-            for path in (*change.replace, *change.forget):
-                going |= self._keys_of(connection, entry, items.c.source, [path])
+            paths = {*change.replace, *change.forget}
+            going |= self._keys_of(connection, entry, items.c.source, paths)
             going = {item_id: key for item_id, key in going.items() if item_id not in put}
             self._bury(connection, entry, number, sorted(going.values()))
             keys = self._put(connection, entry, number, put)

@@ -250,8 +250,10 @@ def _span(picture: Image.Image) -> tuple[float, float] | None:
 def _rgb(band: Image.Image, span: tuple[float, float] | None) -> Image.Image:
     if span is not None:
         low, high = span
-        levels = (np.asarray(band, dtype=np.float32) - low) * (255 / max(high - low, 1e-9))
-        grey = np.nan_to_num(levels, nan=0, posinf=255, neginf=0).clip(0, 255).round()
+        numbers = np.nan_to_num(
+            np.asarray(band, dtype=np.float64), nan=low, posinf=high, neginf=low
+        )
+        grey = ((numbers - low) * (255 / max(high - low, 1e-9))).clip(0, 255).round()
         return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
     if band.has_transparency_data:
         white = Image.new("RGBA", band.size, "white")

@@ -8,6 +8,8 @@ about files of snapshots (`snapshot` does) or catalogs.
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +20,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from latent.errors import StoreError
+from latent.errors import StorageFullError, StoreError
 from latent.exact import MARGIN, ExactIndex, View, checked, nearest_rows
 from latent.items import Vectors
 from latent.vectors import Keys, Neighbour, best, cosines
@@ -88,11 +90,14 @@ def write_file(base: Base, path: Path) -> None:
     """Write the FAISS part of a base.
 
     Raises:
-        StoreError: FAISS could not write, for want of room for instance.
+        StorageFullError: there is no room.
+        StoreError: FAISS could not write for another reason.
     """
     try:
         faiss.write_index(base.faiss_index, str(path))
     except RuntimeError as error:
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise StorageFullError(f"no room left to write {path.name}") from error
         raise StoreError(f"the index could not be written: {error}") from error
 
 

@@ -52,6 +52,8 @@ def conditions(
 def _equals(name: str, value: JSON) -> ColumnElement[bool]:
     if name.startswith("$") or '"' in name:
         raise FilterError(f"{name!r} is no name of metadata; only equality is understood")
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise FilterError(f"{name!r} is compared with a number of more than 64 bits")
     field: Any = items.c.metadata[name]
     # The kind is compared as well, because SQLite takes 1, "1" and true for the same.
     kind = _JsonKind(items.c.metadata, literal(name))
@@ -86,7 +88,7 @@ def _sqlite_kind(element: _JsonKind, compiler: Any, **how: Any) -> str:
 @compiles(_JsonKind, "postgresql")
 def _postgresql_kind(element: _JsonKind, compiler: Any, **how: Any) -> str:
     column, name = (compiler.process(clause, **how) for clause in element.clauses)
-    return f"jsonb_typeof({column} -> {name})"
+    return f"json_typeof({column} -> {name})"
 
 
 def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:

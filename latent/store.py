@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from latent.catalog import Catalog
 from latent.collection import Collection, Limits, Summary
 from latent.errors import InputError, SpaceMismatchError
 from latent.models.embedder import Embedder
+from latent.models.loaded import LoadedModels
 from latent.rows import Entry
 from latent.settings import Settings
+from latent.space import Space
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}")
 
@@ -29,25 +30,28 @@ class Store:
         settings: Settings,
         catalog: Catalog,
         index_folder: Path,
-        load: Callable[[str, Settings], Embedder],
+        models: LoadedModels,
     ) -> None:
         self.settings = settings
         self._catalog = catalog
         self._index_folder = index_folder
-        self._load = load
+        self._models = models
         self._opening = threading.RLock()
         self._collections: dict[str, Collection] = {}
-        self._embedders: dict[str, Embedder] = {}
 
     def close(self) -> None:
         """Let go of everything that is open."""
         self._collections.clear()
-        self._embedders.clear()
+        self._models.clear()
         self._catalog.close()
 
     def collections(self) -> list[Summary]:
         """What each collection holds, by name."""
         return [self._opened(entry).summary() for entry in self._catalog.entries()]
+
+    def spaces(self) -> dict[str, Space]:
+        """The space of each collection, by name; counts nothing."""
+        return {entry.name: entry.space for entry in self._catalog.entries()}
 
     def collection(self, name: str) -> Collection:
         """The collection of that name.
@@ -69,18 +73,26 @@ class Store:
                 f"{name!r} is no name for a collection: letters, digits, '_', '-' and '.', at most "
                 "100, beginning with a letter or digit"
             )
-        with self._opening:
-            known = {entry.name: entry for entry in self._catalog.entries()}
-            if name not in known:
-                space = self.embedder(model).space
-                return self._opened(self._catalog.create(name, space))
-            collection = self._opened(known[name])
-            if model is not None and model != collection.space.model:
-                collection.space.require_same(
-                    self.embedder(model).space,
-                    what=f"collection {name!r} stays as it is: {model!r}",
-                )
-            return collection
+        known = {entry.name: entry for entry in self._catalog.entries()}
+        if name not in known:
+            space = self.embedder(model).space
+            with self._opening:
+                return self._opened(self._made(name, space))
+        collection = self._opened(known[name])
+        if model is not None and model != collection.space.model:
+            collection.space.require_same(
+                self.embedder(model).space, what=f"collection {name!r} stays as it is: {model!r}"
+            )
+        return collection
+
+    def _made(self, name: str, space: Space) -> Entry:
+        """The collection of that name; another process may have made it this moment."""
+        try:
+            return self._catalog.create(name, space)
+        except InputError:
+            entry = self._catalog.entry(name)
+            space.require_same(entry.space, what=f"collection {name!r}")
+            return entry
 
     def delete(self, name: str) -> None:
         """Remove a collection, its items and its index.
@@ -101,11 +113,7 @@ class Store:
             ModelUnavailableError: its weights cannot be had.
             InputError: no model is named like that.
         """
-        name = model or self.settings.model
-        with self._opening:
-            if name not in self._embedders:
-                self._embedders[name] = self._load(name, self.settings)
-            return self._embedders[name]
+        return self._models.embedder(model)
 
     def embedder_for(self, collection: Collection) -> Embedder:
         """The model the collection was made with.

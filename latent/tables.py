@@ -29,7 +29,6 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -69,7 +68,7 @@ items = Table(
     Column("uri", Text, nullable=False),
     Column("text", Text),
     Column("passage", JSON(none_as_null=True)),
-    Column("metadata", JSON().with_variant(JSONB, "postgresql"), nullable=False),
+    Column("metadata", JSON, nullable=False),
     Column("source", Text),
     Column("content_hash", String(128)),
     Column("sequence", BigInteger, nullable=False),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from latent.catalog import Catalog
 from latent.errors import SourceMissingError
 from latent.models import registry
+from latent.models.loaded import LoadedModels
 from latent.settings import Settings
 from latent.snapshot import storage_error
 from latent.store import Store
@@ -38,7 +39,7 @@ def open_store(settings: Settings, *, must_exist: bool = False) -> Iterator[Stor
         raise storage_error(error, settings.data) from error
     url = settings.catalog_url or f"sqlite:///{catalog_file}"
     catalog = Catalog(open_engine(url))
-    store = Store(settings, catalog, settings.data / INDEX, registry.load)
+    store = Store(settings, catalog, settings.data / INDEX, LoadedModels(settings, registry.load))
     try:
         yield store
     finally:

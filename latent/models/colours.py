@@ -79,7 +79,10 @@ class ColourEmbedder:
                 if word in COLOURS:
                     row[list(COLOURS).index(word)] += 1.0
                 else:
-                    row[len(COLOURS) + int(hashlib.sha256(word.encode()).hexdigest(), 16) % 7] += 0.05
+                    row[
+                        len(COLOURS)
+                        + int(hashlib.sha256(word.encode(errors="replace")).hexdigest(), 16) % 7
+                    ] += 0.05
         return _unit(rows)
 
 

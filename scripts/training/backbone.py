@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -102,7 +101,7 @@ class Classifier(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """Pixels `(n, 3, h, w)` float32 in [-1, 1] to unit rows `(n, dim)` in the text tower's space."""
+    """Pixels `(n, 3, h, w)` float32 in [-1, 1] to unit rows `(n, dim)` beside the texts."""
 
     def __init__(self, backbone: MobileNetV2, *, dim: int, hidden: int, dropout: float) -> None:
         super().__init__()

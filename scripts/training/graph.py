@@ -8,6 +8,7 @@ float16 in the file and float32 at work, which keeps a row the same whatever els
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -36,7 +37,7 @@ class Graph:
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def op(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Apply a standard operator; gives the name of its output."""
         output = f"{kind}{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
@@ -64,7 +65,7 @@ class Graph:
         return self.op("Add", self.op("MatMul", rows, matrix), self.constant(bias))
 
     def look_up(self, table: NDArray[np.float32], ids: str) -> str:
-        """Rows of an int8 table `(n, dim)` with one scale a row; only rows asked for are unpacked."""
+        """Rows of an int8 table `(n, dim)`, one scale a row; only those asked for are unpacked."""
         scales = np.maximum(np.abs(table).max(1, keepdims=True) / 127, 1e-12)
         whole = np.round(table / scales).astype(np.int8)
         rows = self.op("Gather", self.constant(whole), ids)

@@ -55,7 +55,9 @@ def read_corpus(folder: Path) -> Corpus:
         by_file.setdefault(row["file"], []).append(len(captions))
         split[row["file"]] = row["split"]
         captions.append(row["caption"])
-    labels = [line.strip() for line in (folder / "imagenet_labels.txt").read_text().splitlines()][1:]
+    labels = [line.strip() for line in (folder / "imagenet_labels.txt").read_text().splitlines()][
+        1:
+    ]
     wordnet = _wordnet_order(folder)
     captioned = [
         Photo(name, pixels, tuple(by_file[name]))
@@ -116,9 +118,13 @@ def whole(photos: Sequence[Photo], size: int) -> Tensor:
 def augmented(photos: Sequence[Photo], size: int, pool: ThreadPoolExecutor, seed: int) -> Tensor:
     """Random crops, mirrored and recoloured, `(n, 3, size, size)` float32 in [-1, 1]."""
     chance = random.Random(seed)
-    jobs = [(photo.pixels, _crop(photo.pixels.shape, chance), chance.random() < 0.5) for photo in photos]
+    jobs = [
+        (photo.pixels, _crop(photo.pixels.shape, chance), chance.random() < 0.5) for photo in photos
+    ]
 
-    def one(job: tuple[NDArray[np.uint8], tuple[float, float, float, float], bool]) -> NDArray[np.uint8]:
+    def one(
+        job: tuple[NDArray[np.uint8], tuple[float, float, float, float], bool],
+    ) -> NDArray[np.uint8]:
         pixels, box, is_mirrored = job
         small = _resized(pixels, size, box)
         return small[:, ::-1] if is_mirrored else small

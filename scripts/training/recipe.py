@@ -41,18 +41,18 @@ TEMPLATES = ("a photo of a {}.", "{}", "a close-up photo of a {}.", "there is a 
 class Recipe:
     """Every number of a training run; the model card prints it."""
 
-    epochs: int = 16
+    epochs: int = 9
     size: int = 160
     captioned_batch: int = 128
     other_batch: int = 64
-    backbone_rate: float = 2e-4
+    backbone_rate: float = 1e-4
     head_rate: float = 1e-3
-    weight_decay: float = 0.02
+    weight_decay: float = 0.1
     hidden: int = 1024
-    dropout: float = 0.1
+    dropout: float = 0.2
     average_decay: float = 0.996
-    class_weight: float = 0.5
-    bank_weight: float = 0.0
+    class_weight: float = 1.0
+    bank_weight: float = 1.0
     bank_temperature: float = 0.05
     warm_up: float = 0.05
     tiny_share: float = 0.15
@@ -110,9 +110,7 @@ def recalls(images: Tensor, photos: Sequence[Photo], captions: Tensor) -> dict[s
     rows = captions[torch.tensor([c for photo in photos for c in photo.captions])]
     scores = rows @ images.T
     to_image = (scores > scores.gather(1, owner[:, None])).sum(1)
-    best_own = torch.stack(
-        [scores[owner == i, i].max() for i in range(len(photos))]
-    )
+    best_own = torch.stack([scores[owner == i, i].max() for i in range(len(photos))])
     to_text = (scores > best_own[None, :]).sum(0)
     return {
         "text_to_image@1": (to_image < 1).float().mean().item(),
@@ -225,6 +223,7 @@ class Learner:
             log.info(json.dumps({k: round(v, 4) for k, v in line.items()}))
             with history.open("a") as out:
                 out.write(json.dumps(line) + "\n")
+            torch.save(self.average.state_dict(), history.with_name("tower.pt"))
         return self.average
 
     def _optimiser(self) -> torch.optim.Optimizer:
@@ -291,10 +290,17 @@ class Learner:
         loss = contrast(captioned, own, self.scale.exp().clamp(max=100))
         if self.recipe.bank_weight:
             loss = loss + self.recipe.bank_weight * contrast_with_bank(
-                captioned, own, self.bank, self.scale.exp().clamp(max=100), self.recipe.bank_temperature
+                captioned,
+                own,
+                self.bank,
+                self.scale.exp().clamp(max=100),
+                self.recipe.bank_temperature,
             )
         return loss + self.recipe.class_weight * distil(
-            others, self.words.classes, self.taught[list(picked)], self.class_scale.exp().clamp(max=100)
+            others,
+            self.words.classes,
+            self.taught[list(picked)],
+            self.class_scale.exp().clamp(max=100),
         )
 
     @torch.no_grad()
@@ -320,7 +326,7 @@ def _once(path: Path, make: Callable[[], T]) -> T:
 
 
 def train(recipe: Recipe, folder: Path, text_tower: Path, out: Path) -> dict[str, float]:
-    """Train from the data in `folder`; leave `tower.pt`, `recipe.json`, `history.jsonl` in `out`."""
+    """Train from the data in `folder`; `tower.pt`, `recipe.json`, `history.jsonl` go to `out`."""
     out.mkdir(parents=True, exist_ok=True)
     log.info("decoding the photos in %s", folder)
     corpus = read_corpus(folder)
@@ -331,7 +337,8 @@ def train(recipe: Recipe, folder: Path, text_tower: Path, out: Path) -> dict[str
     history.unlink(missing_ok=True)
     with ThreadPoolExecutor(2) as pool:
         tower = learner.run(pool, history)
-    torch.save(tower.state_dict(), out / "tower.pt")
     figures = measure(tower, corpus, words, recipe.size)
-    (out / "recipe.json").write_text(json.dumps({"recipe": asdict(recipe), "val": figures}, indent=2))
+    (out / "recipe.json").write_text(
+        json.dumps({"recipe": asdict(recipe), "val": figures}, indent=2)
+    )
     return figures

@@ -98,7 +98,9 @@ def image_tower(weights: Weights, size: int) -> bytes:
         features, weights["norm.weight"], weights["norm.bias"], EPSILON_TORCH
     )
     straight = graph.linear(features, weights["straight.weight"], weights["straight.bias"])
-    bent = graph.op("Gelu", graph.linear(features, weights["bent.0.weight"], weights["bent.0.bias"]))
+    bent = graph.op(
+        "Gelu", graph.linear(features, weights["bent.0.weight"], weights["bent.0.bias"])
+    )
     bent = graph.linear(bent, weights["bent.3.weight"], weights["bent.3.bias"])
     rows = graph.unit(graph.op("Add", straight, bent))
     shape = (TensorProto.UINT8, ("n", size, size, 3))

@@ -1,0 +1,327 @@
+"""The commands for things in: index, collections, stats, verify, repair, export.
+
+Results go to standard output, talk and progress to standard error. Knows nothing about how
+things are read or searched.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from indexer import export as exports
+from indexer.differences import differences
+from indexer.pipeline import index as run_index
+from indexer.report import Report
+from indexer.sources import require
+from indexer.watch import follow
+from latent.collection import Collection, Summary
+from latent.errors import InputError, SourceMissingError
+from latent.items import JSON
+from latent.settings import Settings
+from latent.store import Store
+from latent.terminal import FAILED, command_options, console, out, print_json, warn
+from latent.wiring import open_store
+
+SHOWN_FAILURES = 10
+
+collection_option = click.option(
+    "--collection", "name", metavar="NAME", help="Collection (NEARFIELD_COLLECTION)."
+)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@collection_option
+@click.option("--model", metavar="NAME", help="Model of a collection that is made by this.")
+@click.option("--watch", is_flag=True, help="Stay, and keep in step as files come and go.")
+@command_options
+def index(
+    settings: Settings,
+    as_json: bool,
+    paths: tuple[Path, ...],
+    name: str | None,
+    model: str | None,
+    watch: bool,
+) -> None:
+    """Bring a collection in step with files, folders and manifests.
+
+    Only what is new or changed is read. What is gone below a folder that is named here is removed.
+    Manifests are CSV, JSON Lines, Parquet, or NPY for vectors alone.
+    """
+    for path in paths:
+        require(path)
+    with open_store(settings) as store:
+        collection = store.ensure(name or settings.collection, model)
+        embedder = store.embedder_for(collection)
+
+        def once(chosen: Sequence[Path]) -> Report:
+            with _progress() as progress:
+                return run_index(chosen, collection, embedder, settings, progress=progress)
+
+        report = once(paths)
+        _tell(report, as_json)
+        if watch:
+            _stay(paths, once, as_json, ignored=settings.data)
+
+
+def _stay(
+    paths: Sequence[Path],
+    once: Callable[[Sequence[Path]], Report],
+    as_json: bool,
+    *,
+    ignored: Path,
+) -> None:
+    """Run again on every change, until interrupted, which is the way to end it."""
+
+    def react(touched: Sequence[Path]) -> None:
+        try:
+            report = once(touched)
+        except SourceMissingError:
+            raise
+        except InputError as error:  # a manifest that is being written, a folder emptied
+            warn(f"error: {error}")
+            return
+        if report.indexed or report.removed:
+            _tell(report, as_json)
+
+    stop = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())  # how containers are stopped
+    warn("watching; Ctrl-C ends it")
+    try:
+        follow(paths, react, stop=stop, ignored=ignored)
+    except KeyboardInterrupt:
+        warn("stopped")
+
+
+class _Rate(ProgressColumn):
+    """Files a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error where a person is looking; silence elsewhere."""
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (
+        TextColumn("indexing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("files", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _tell(report: Report, as_json: bool) -> None:
+    if as_json:
+        print_json(report.as_json())
+    else:
+        table = _table(
+            "collection", "indexed", "unchanged", "removed", "failed", "items", "seconds"
+        )
+        indexed = f"{report.indexed:,}" + (f" ({report.reused:,} reused)" if report.reused else "")
+        table.add_row(
+            report.collection,
+            indexed,
+            f"{report.unchanged:,}",
+            f"{report.removed:,}",
+            f"{len(report.failed):,}",
+            f"{report.items:,}",
+            f"{report.seconds:.1f}",
+        )
+        out.print(table)
+    for failure in report.failed[:SHOWN_FAILURES]:
+        warn(f"{failure.uri}: {failure.reason}")
+    if len(report.failed) > SHOWN_FAILURES:
+        more = len(report.failed) - SHOWN_FAILURES
+        warn(f"and {more:,} more: nearfield collections --failed")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--failed", is_flag=True, help="List what could not be read, and why.")
+@command_options
+def collections(settings: Settings, as_json: bool, name: str | None, failed: bool) -> None:
+    """List the collections, or what could not be read into them."""
+    with open_store(settings, must_exist=True) as store:
+        if failed:
+            _tell_failed(_chosen(store, name), as_json)
+        else:
+            _tell_summaries([one.summary() for one in _chosen(store, name)], as_json)
+
+
+def _tell_failed(chosen: Sequence[Collection], as_json: bool) -> None:
+    found = [
+        (collection.name, source)
+        for collection in chosen
+        for source in collection.sources().values()
+        if source.failure is not None
+    ]
+    if as_json:
+        print_json(
+            {
+                "failed": [
+                    {"collection": name, "path": s.path, "reason": s.failure, "code": s.code}
+                    for name, s in found
+                ]
+            }
+        )
+        return
+    for name, source in found:
+        click.echo(f"{name}: {source.path}: {source.failure}")
+    if not found:
+        warn("nothing failed")
+
+
+def _tell_summaries(summaries: Sequence[Summary], as_json: bool) -> None:
+    if as_json:
+        print_json({"collections": [_summary(one) for one in summaries]})
+        return
+    table = _table("collection", "model", "items", "images", "texts", "failed")
+    for one in summaries:
+        numbers = (one.items, one.images, one.texts, one.failed)
+        table.add_row(one.name, one.space.model, *(f"{number:,}" for number in numbers))
+    out.print(table)
+
+
+@click.command()
+@collection_option
+@command_options
+def stats(settings: Settings, as_json: bool, name: str | None) -> None:
+    """Say what the collections hold and how much room it takes."""
+    with open_store(settings, must_exist=True) as store:
+        found = [_summary(one.summary()) for one in _chosen(store, name)]
+    size = sum(file.stat().st_size for file in settings.data.rglob("*") if file.is_file())
+    if as_json:
+        print_json({"collections": list(found), "data": str(settings.data), "bytes": size})
+        return
+    for one in found:
+        table = Table(title=str(one["name"]), show_header=False, title_justify="left")
+        for key, value in one.items():
+            if isinstance(value, dict):
+                value = ", ".join(f"{k} {v}" for k, v in value.items())
+            table.add_row(key, str(value))
+        out.print(table)
+    out.print(f"{settings.data}: {size / 1e6:,.1f} MB")
+
+
+@click.command()
+@collection_option
+@command_options
+def verify(settings: Settings, as_json: bool, name: str | None) -> None:
+    """Compare files, catalog and index; name every difference and exit 1 if there is one."""
+    with open_store(settings, must_exist=True) as store:
+        found = [
+            (collection.name, difference)
+            for collection in _chosen(store, name)
+            for difference in (*collection.verify(), *differences(collection))
+        ]
+    if as_json:
+        listed: list[JSON] = [{"collection": n, "difference": text} for n, text in found]
+        print_json({"ok": not found, "differences": listed})
+    else:
+        for collection_name, difference in found:
+            click.echo(f"{collection_name}: {difference}")
+        if not found:
+            out.print("all is well")
+    if found:
+        raise click.exceptions.Exit(FAILED)
+
+
+@click.command()
+@collection_option
+@command_options
+def repair(settings: Settings, as_json: bool, name: str | None) -> None:
+    """Make the index anew from the catalog. Files that changed are for 'nearfield index'."""
+    with open_store(settings, must_exist=True) as store:
+        chosen = _chosen(store, name)
+        for collection in chosen:
+            collection.repair()
+        left = [(one.name, difference) for one in chosen for difference in one.verify()]
+    if as_json:
+        listed: list[JSON] = [{"collection": n, "difference": text} for n, text in left]
+        print_json({"repaired": [one.name for one in chosen], "differences": listed})
+    else:
+        out.print(f"made anew: {', '.join(one.name for one in chosen) or 'nothing'}")
+        for collection_name, difference in left:
+            click.echo(f"{collection_name}: {difference}")
+    if left:
+        raise click.exceptions.Exit(FAILED)
+
+
+@click.command()
+@collection_option
+@click.option("--out", "path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@click.option("--vectors", is_flag=True, help="Write the vectors as well.")
+@command_options
+def export(
+    settings: Settings, as_json: bool, name: str | None, path: Path | None, vectors: bool
+) -> None:
+    """Write a collection as a manifest: JSON Lines on standard output, or FILE.
+
+    FILE ends in .jsonl or .parquet. With --vectors it can be indexed again as it is.
+    """
+    with open_store(settings, must_exist=True) as store:
+        collection = store.collection(name or settings.collection)
+        if path is None:
+            exports.write_lines(collection, sys.stdout, with_vectors=vectors)
+            return
+        count = exports.write_file(collection, path, with_vectors=vectors)
+    if as_json:
+        print_json({"collection": collection.name, "file": str(path), "items": count})
+    else:
+        out.print(f"{count:,} items written to {path}", soft_wrap=True)
+
+
+def _chosen(store: Store, name: str | None) -> list[Collection]:
+    names = [name] if name is not None else [one.name for one in store.collections()]
+    return [store.collection(each) for each in names]
+
+
+def _summary(one: Summary) -> dict[str, JSON]:
+    return {
+        "name": one.name,
+        "model": one.space.model,
+        "dim": one.space.dim,
+        "items": one.items,
+        "images": one.images,
+        "texts": one.texts,
+        "failed": one.failed,
+        "sequence": one.sequence,
+        "index": dict(one.index),
+    }
+
+
+def _table(*names: str) -> Table:
+    table = Table()
+    for number, name in enumerate(names):
+        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    return table
+
+
+commands: list[click.Command] = [index, collections, stats, verify, repair, export]

@@ -1,0 +1,142 @@
+"""The main path of things in: files and manifests into a collection, in bounded memory.
+
+What there is, is compared with what the collection remembers; only what is new or changed is read,
+on threads, a few batches ahead; batches are embedded and stored, one transaction each. What was
+stored stays stored, so a run that was cut short goes on where it ended. Knows nothing about the
+command line, and nothing about models but their seam.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from indexer.ahead import Job, done_ahead
+from indexer.batches import Batch
+from indexer.reading import Reader
+from indexer.report import Report
+from indexer.rows import index_manifest
+from indexer.sources import File, Kind, Listing, is_below, is_gone, kind_of, listing
+from latent.collection import Collection
+from latent.errors import ImageTooLargeError, InputError
+from latent.items import Source
+from latent.models.embedder import Embedder
+from latent.settings import Settings
+
+AHEAD = 2  # batches read while one is embedded
+DROPPED_AT_ONCE = 500
+
+RETRIED = frozenset({InputError.code, ImageTooLargeError.code})
+"""Failures that may have passed without the file changing: permissions, limits."""
+
+Progress = Callable[[int, int], None]
+"""Told how many files are done, of how many."""
+
+
+def index(
+    paths: Sequence[Path],
+    collection: Collection,
+    embedder: Embedder,
+    settings: Settings,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Bring the collection in step with the files, folders and manifests at `paths`.
+
+    A file that cannot be read stops nothing: it is reported and remembered. What is gone is
+    removed, below folders of `paths` alone.
+
+    Raises:
+        SourceMissingError: a path is not there; nothing was changed.
+        UnsupportedMediaError: a path is a file of a kind that is not read; nothing was changed.
+        InputError: a folder holds nothing to read and never did, or a manifest has no fit columns.
+    """
+    started = time.monotonic()
+    report = Report(collection.name)
+    listings = [listing(path) for path in paths]
+    for unreadable in (folder for one in listings for folder in one.unreadable):
+        report.fail(unreadable.uri, unreadable.reason)
+    known = _known(collection, listings)
+    _require_something(listings, known)
+    files = {file.path: file for one in listings for file in one.files}
+    changed = list(_changed(files.values(), known, report))
+    finished = len(files) - len(changed)
+    progress(finished, len(files))
+
+    reader = Reader(collection, embedder, settings)
+    batch = Batch(collection, embedder, size=settings.batch_size, report=report)
+    jobs = (
+        # Texts are read when it is their turn: unlike pictures they do not get smaller by it.
+        Job(partial(reader.read, file, known.get(file.path)), file.kind is Kind.PICTURE)
+        for file in changed
+        if file.kind is not Kind.MANIFEST
+    )
+    window = AHEAD * settings.batch_size
+    with done_ahead(jobs, threads=settings.threads, window=window) as readings:
+        for reading in readings:
+            batch.add(reading)
+            finished += 1
+            progress(finished, len(files))
+    batch.flush()
+    for file in changed:
+        if file.kind is Kind.MANIFEST:
+            index_manifest(file, collection, embedder, settings, report=report)
+            finished += 1
+            progress(finished, len(files))
+    _drop_what_is_gone(collection, listings, known, report)
+    collection.publish()
+    report.items = collection.count()
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _known(collection: Collection, listings: Sequence[Listing]) -> dict[str, Source]:
+    known: dict[str, Source] = {}
+    for one in listings:
+        known |= collection.sources(Path(one.root))
+    return known
+
+
+def _require_something(listings: Sequence[Listing], known: dict[str, Source]) -> None:
+    for one in listings:
+        if one.files or one.unreadable:
+            continue
+        if not any(is_below(path, one.root) for path in known):
+            raise InputError(f"{one.root}: this folder holds no pictures or texts")
+
+
+def _changed(files: Iterable[File], known: dict[str, Source], report: Report) -> Iterator[File]:
+    """The files to read; the others are counted as they were left the last time."""
+    for file in files:
+        source = known.get(file.path)
+        same = source and (source.size, source.mtime_ns) == (file.size, file.mtime_ns)
+        if source is None or not same or source.code in RETRIED or file.kind is Kind.MANIFEST:
+            yield file
+        elif source.failure is not None:
+            report.fail(file.uri, source.failure)
+        else:
+            report.unchanged += 1
+
+
+def _drop_what_is_gone(
+    collection: Collection,
+    listings: Sequence[Listing],
+    known: dict[str, Source],
+    report: Report,
+) -> None:
+    """Remove what was below a folder and is no more; a folder one may not look into keeps all."""
+    folders = [one for one in listings if one.is_folder]
+    seen = {file.path for one in folders for file in one.files}
+    gone = [
+        path
+        for path in known
+        if path not in seen
+        and any(is_below(path, one.root) for one in folders)
+        and not any(one.hides(path) for one in folders)
+        and is_gone(path)
+    ]
+    for start in range(0, len(gone), DROPPED_AT_ONCE):
+        collection.drop_sources(gone[start : start + DROPPED_AT_ONCE])
+    report.removed += sum(kind_of(str(Path(path).parent)) is not Kind.MANIFEST for path in gone)

@@ -1,0 +1,222 @@
+"""One file in; out comes what is to be stored of it, but for the vectors.
+
+Reading happens on many threads at once. Bytes whose content the collection knows already are not
+decoded again. Knows nothing about batches and folders.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum, auto
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from indexer.documents import HTML, document
+from indexer.passages import passages
+from indexer.sources import File, Kind, reason_of
+from latent.collection import Collection
+from latent.decode import Limits, decode
+from latent.errors import (
+    ImageTooLargeError,
+    InputError,
+    SourceMissingError,
+    UnsupportedMediaError,
+)
+from latent.items import JSON, Item, Metadata, Modality, Passage, Source, Vector
+from latent.models.embedder import Embedder, Prepared
+from latent.settings import Settings
+
+NO_VECTOR: Vector = np.zeros(0, np.float32)
+"""Stands in an item until it is embedded; a collection would refuse it."""
+
+FILE_FACTS = frozenset({"name", "folder", "suffix", "size", "modified"})
+
+
+class Outcome(Enum):
+    """What reading a file came to."""
+
+    NEW = auto()  # drafts, to be embedded
+    REUSED = auto()  # items with the vectors of the same content elsewhere
+    TOUCHED = auto()  # the bytes are those we know; only size or time differ
+    FAILED = auto()  # `source.failure` says why
+    VANISHED = auto()  # it went between being listed and being read
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An item that lacks its vector, and what is to be embedded for it."""
+
+    item: Item
+    content: Prepared | str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file that was read."""
+
+    file: File
+    outcome: Outcome
+    source: Source
+    drafts: tuple[Draft, ...] = ()
+    items: tuple[Item, ...] = ()
+
+
+class Reader:
+    """Reads files for one collection. Safe in many threads."""
+
+    def __init__(self, collection: Collection, embedder: Embedder, settings: Settings) -> None:
+        self._collection = collection
+        self._embedder = embedder
+        self._settings = settings
+
+    def read(self, file: File, known: Source | None) -> Reading:
+        """Read a file; `known` is what the collection remembers of that path."""
+        try:
+            content, source = self._content(file)
+            if known and known.failure is None and known.content_hash == source.content_hash:
+                return Reading(file, Outcome.TOUCHED, source)
+            if items := self._reused(file, source):
+                return Reading(file, Outcome.REUSED, source, items=items)
+            return Reading(file, Outcome.NEW, source, drafts=self._drafts(file, source, content))
+        except SourceMissingError:
+            return Reading(file, Outcome.VANISHED, Source(file.path, 0, 0))
+        except InputError as error:
+            reason = str(error).removeprefix(f"{file.uri}: ")
+            source = Source(file.path, file.size, file.mtime_ns, None, reason, error.code)
+            return Reading(file, Outcome.FAILED, source)
+
+    def _content(self, file: File) -> tuple[bytes, Source]:
+        is_picture = file.kind is Kind.PICTURE
+        most = self._settings.max_image_bytes if is_picture else self._settings.max_text_bytes
+        content, status = read_bytes(file.path, file.uri, most)
+        digest = blake2b(content, person=_treatment(file).encode()).hexdigest()
+        return content, Source(file.path, status.st_size, status.st_mtime_ns, digest)
+
+    def _reused(self, file: File, source: Source) -> tuple[Item, ...]:
+        digest = str(source.content_hash)
+        found = self._collection.with_content([digest]).get(digest, [])
+        if not found or len(found) != (found[0].passage.of if found[0].passage else 1):
+            return ()  # unknown, or some of its passages were removed one by one
+        facts = {k: v for k, v in found[0].metadata.items() if k not in FILE_FACTS}
+        return tuple(
+            replace(
+                item,
+                id=item_id(file.path, item.passage.number if item.passage else None),
+                uri=file.uri,
+                passage=item.passage and replace(item.passage, document=file.uri),
+                metadata=file_facts(file, source) | facts,
+                source=file.path,
+            )
+            for item in found
+        )
+
+    def _drafts(self, file: File, source: Source, content: bytes) -> tuple[Draft, ...]:
+        if file.kind is Kind.PICTURE:
+            return (self._picture(file, source, content),)
+        return self._passages(file, source, content)
+
+    def _picture(self, file: File, source: Source, content: bytes) -> Draft:
+        decoded = decode(
+            content,
+            name=file.uri,
+            limits=Limits.of(self._settings),
+            side=self._embedder.picture_side,
+        )
+        item = Item(
+            id=item_id(file.path),
+            modality=Modality.IMAGE,
+            vector=NO_VECTOR,
+            uri=file.uri,
+            metadata=file_facts(file, source) | decoded.facts,
+            source=file.path,
+            content_hash=source.content_hash,
+        )
+        return Draft(item, self._embedder.prepare(decoded.picture))
+
+    def _passages(self, file: File, source: Source, content: bytes) -> tuple[Draft, ...]:
+        read = document(content, name=file.uri, suffix=_suffix(file.path))
+        spans = passages(read.text, self._embedder)
+        if not spans:
+            refuse_texts(self._embedder)
+            raise UnsupportedMediaError(f"{file.uri}: empty: there are no words in it")
+        metadata = file_facts(file, source) | ({"title": read.title} if read.title else {})
+        return tuple(
+            Draft(
+                Item(
+                    id=item_id(file.path, number),
+                    modality=Modality.TEXT,
+                    vector=NO_VECTOR,
+                    uri=file.uri,
+                    text=read.text[start:end],
+                    passage=Passage(file.uri, number, len(spans), start, end),
+                    metadata=metadata,
+                    source=file.path,
+                    content_hash=source.content_hash,
+                ),
+                read.text[start:end],
+            )
+            for number, (start, end) in enumerate(spans)
+        )
+
+
+def item_id(path: str, number: int | None = None) -> str:
+    """The id of the item of a file, or of a passage of it: the same whenever the path is."""
+    digest = blake2b(path.encode()).hexdigest()[:16]
+    return digest if number is None else f"{digest}-{number}"
+
+
+def file_facts(file: File, source: Source) -> dict[str, JSON]:
+    """What is known of a file without opening it, as metadata."""
+    uri = PurePosixPath(file.uri)
+    facts: Metadata = {
+        "name": uri.name,
+        "folder": "" if uri.parent == PurePosixPath(".") else str(uri.parent),
+        "suffix": _suffix(file.path),
+        "size": source.size,
+        "modified": datetime.fromtimestamp(source.mtime_ns // 10**9, UTC).isoformat(),
+    }
+    return dict(facts)
+
+
+def read_bytes(path: str, name: str, most: int) -> tuple[bytes, os.stat_result]:
+    """All bytes of a file, and its status as it was before they were read.
+
+    Raises:
+        SourceMissingError: it is not there any more.
+        ImageTooLargeError: it has more than `most` bytes; nothing was read.
+        InputError: it cannot be read; says why.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_size > most:
+                raise ImageTooLargeError(f"{name}: {status.st_size:,} bytes; the limit is {most:,}")
+            return file.read(most), status
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceMissingError(f"{name}: there is no such file") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name}: it cannot be read: {reason_of(error)}") from error
+
+
+def refuse_texts(embedder: Embedder) -> None:
+    """Let a model that takes no texts say so in its own words.
+
+    Raises:
+        UnsupportedMediaError: the model takes none.
+    """
+    embedder.embed_texts(["text"])
+
+
+def _treatment(file: File) -> str:
+    """Equal bytes are equal content only if they are read alike."""
+    if file.kind is Kind.PICTURE:
+        return "picture"
+    return "html" if _suffix(file.path) in HTML else "text"
+
+
+def _suffix(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()

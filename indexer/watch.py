@@ -1,0 +1,68 @@
+"""Calls back when files change below the paths that were named, and once at the beginning.
+
+Knows nothing about what is done then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+
+import watchfiles
+
+from indexer.sources import is_below
+
+QUIET_MS = 300  # changes that come this close together are one
+LONGEST_MS = 3_000  # … but nobody waits longer than this for the first of them
+TURN_MS = 500
+
+
+def follow(
+    paths: Sequence[Path],
+    react: Callable[[Sequence[Path]], None],
+    *,
+    stop: Event,
+    ignored: Path | None = None,
+) -> None:
+    """Call `react` with those of `paths` below which something changed, until `stop` is set.
+
+    The first call is for all of them, made when the watch stands, so that no change falls between
+    a look and the watch. Hidden files and what is below `ignored` are no changes.
+    """
+    roots = {path: os.path.abspath(path) for path in paths}  # noqa: PTH100
+    data = None if ignored is None else os.path.abspath(ignored)  # noqa: PTH100
+
+    def matters(_: watchfiles.Change, changed: str) -> bool:
+        if data is not None and is_below(changed, data):
+            return False
+        return any(_is_visible_below(changed, root) for root in roots.values())
+
+    # A file is watched through its folder: editors put a new file in the place of the old.
+    places = {root if Path(root).is_dir() else str(Path(root).parent) for root in roots.values()}
+    is_first = True
+    for changes in watchfiles.watch(
+        *sorted(places),
+        watch_filter=matters,
+        debounce=LONGEST_MS,
+        step=QUIET_MS,
+        rust_timeout=TURN_MS,
+        yield_on_timeout=True,
+        stop_event=stop,
+        ignore_permission_denied=True,
+    ):
+        touched = [
+            path
+            for path, root in roots.items()
+            if is_first or any(is_below(changed, root) for _, changed in changes)
+        ]
+        is_first = False
+        if touched:
+            react(touched)
+
+
+def _is_visible_below(path: str, root: str) -> bool:
+    if not is_below(path, root):
+        return False
+    return os.sep + "." not in path[len(root) :]

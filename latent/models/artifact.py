@@ -1,0 +1,157 @@
+"""A compiled model on disk: a folder with `model.json` and the files it names.
+
+    model.json       name, dimension, SHA-256 of each file, what the towers want, the model card
+    image.onnx       `pixels` (n, size, size, 3) uint8            -> `vectors` (n, dim) float32
+    text.onnx        `ids`, `mask` (n, tokens) int64              -> `vectors` (n, dim) float32
+    tokenizer.json   as the tokenizers library writes it
+
+Either tower may be missing. Whatever normalises pixels or rows is inside the graphs. Knows
+nothing about running them; `compiled` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from latent.errors import ModelUnavailableError
+from latent.items import Modality
+
+MANIFEST = "model.json"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageInput(_Strict):
+    """How a picture becomes pixels: squashed to a square, or cut to its middle square."""
+
+    graph: str = "image.onnx"
+    size: int = Field(gt=0, le=4096)
+    fit: Literal["squash", "crop"]
+    resample: Literal["bilinear", "bicubic"] = "bilinear"
+
+
+class TextInput(_Strict):
+    """How a text becomes tokens; `max_tokens` counts no markers."""
+
+    graph: str = "text.onnx"
+    tokenizer: str = "tokenizer.json"
+    max_tokens: int = Field(gt=0)
+
+
+class Card(_Strict):
+    """What people should know of the model before they use it."""
+
+    about: str = ""
+    licence: str = ""
+    measured: dict[str, float] = Field(default_factory=dict)
+
+
+class Manifest(_Strict):
+    """`model.json`."""
+
+    format: Literal[1] = 1
+    name: str = Field(min_length=1)
+    dim: int = Field(gt=0)
+    image: ImageInput | None = None
+    text: TextInput | None = None
+    files: dict[str, str]
+    card: Card = Card()
+
+    @model_validator(mode="after")
+    def _names_its_files(self) -> Manifest:
+        wanted = [self.image.graph] if self.image else []
+        wanted += [self.text.graph, self.text.tokenizer] if self.text else []
+        if not wanted:
+            raise ValueError("neither an image nor a text tower")
+        for name in wanted:
+            if name not in self.files:
+                raise ValueError(f"{name} has no SHA-256 under 'files'")
+        if any(Path(name).name != name for name in self.files):
+            raise ValueError("'files' must name files of this folder")
+        return self
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What the model takes."""
+        towers = {Modality.IMAGE: self.image, Modality.TEXT: self.text}
+        return frozenset(modality for modality, tower in towers.items() if tower is not None)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same input would land elsewhere; name and card do not count."""
+        decisive = self.model_dump(
+            include={"format", "dim", "image", "text", "files"}, exclude_defaults=True
+        )
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+class Artifact:
+    """A folder and its manifest; every byte is held against the manifest before it is used."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the manifest.
+
+        Raises:
+            ModelUnavailableError: there is none, or it cannot be understood.
+        """
+        self.folder = folder
+        path = folder / MANIFEST
+        try:
+            self.manifest = Manifest.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ModelUnavailableError(
+                f"{folder} holds no compiled model: {MANIFEST}: {error.strerror}"
+            ) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise ModelUnavailableError(
+                f"{path} cannot be understood: {where}: {first['msg']}"
+            ) from error
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files that the manifest names and that are there."""
+        paths = (self.folder / name for name in self.manifest.files)
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file.
+
+        Raises:
+            ModelUnavailableError: it is missing, or not the file the manifest means.
+        """
+        path = self.folder / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelUnavailableError(
+                f"the compiled model misses {path}: {error.strerror}"
+            ) from error
+        if hashlib.sha256(content).hexdigest() != self.manifest.files[name]:
+            raise ModelUnavailableError(
+                f"{path} is damaged or of another model: its SHA-256 is not the one in {MANIFEST};"
+                " install the model again"
+            )
+        return content
+
+
+def write_artifact(
+    folder: Path, files: Mapping[str, bytes], manifest: Mapping[str, object]
+) -> Artifact:
+    """Write the files and, last, the manifest that names them; `manifest` leaves `files` out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    complete = Manifest.model_validate({**manifest, "files": hashes})
+    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n")
+    return Artifact(folder)

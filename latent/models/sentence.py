@@ -1,0 +1,191 @@
+"""Any sentence-transformers model, through sentence-transformers itself.
+
+Knows that library's models, prompts and tokenizers. Text-only models refuse pictures; CLIP models
+take them. Needs the extra `models`.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
+
+from latent.errors import InputError, ModelUnavailableError, UnsupportedMediaError
+from latent.items import Modality, Vectors
+from latent.models.embedder import Prepared
+from latent.models.hub import one_try
+from latent.models.pictures import without_extremes
+from latent.models.texts import require_whole, whole
+from latent.models.torch_weights import FOREIGN_LOADING_ERRORS, fingerprint, plain, size_of
+from latent.space import Space
+
+BATCH = 32
+LONGEST = 512
+"""Tokens that are read where a model names no limit."""
+
+
+class SentenceEmbedder:
+    """An `Embedder` around one SentenceTransformer, on the CPU, in float32."""
+
+    def __init__(self, name: str, *, threads: int) -> None:
+        """Load a model by its name on the hub, or from a folder.
+
+        Raises:
+            ModelUnavailableError: it cannot be had, or cannot be understood.
+        """
+        torch.set_num_threads(threads)
+        path = Path(name).expanduser()
+        self._shown = f"sentence:{path.resolve() if path.exists() else name}"
+        self._model = _open(str(path.resolve()) if path.exists() else name, self._shown)
+        self._lock = threading.Lock()
+        self._prompt = self._model.prompts.get(self._model.default_prompt_name or "") or ""
+        self._limit = _limit(self._model)
+        self._overhead = self._count("")
+        self._side = self._probe_pictures()
+        weights = self._model.state_dict()
+        self.size = size_of(weights)
+        described = f"{self._prompt!r} {self._limit} {self._side} {self._model}"
+        dim = len(self._encode(["a"])[0])
+        modalities = frozenset(Modality) if self._side else frozenset({Modality.TEXT})
+        self._space = Space(self._shown, dim, fingerprint(weights, described), modalities)
+
+    @property
+    def space(self) -> Space:
+        return self._space
+
+    @property
+    def picture_side(self) -> int:
+        return max(self._side, 1)
+
+    @property
+    def max_tokens(self) -> int:
+        return self._limit - self._overhead
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        tokenizer = self._model.tokenizer
+        with self._lock:
+            if isinstance(tokenizer, Tokenizer):
+                return list(tokenizer.encode(whole(text), add_special_tokens=False).offsets)
+            encoding = tokenizer(
+                whole(text),
+                add_special_tokens=False,
+                return_offsets_mapping=True,
+                truncation=False,
+                verbose=False,
+            )
+        return [(start, end) for start, end in encoding["offset_mapping"]]
+
+    def prepare(self, picture: Image.Image) -> Prepared:
+        self._require_pictures()
+        with self._lock:
+            pixels: Prepared = self._model.preprocess([without_extremes(picture)])["pixel_values"][
+                0
+            ].numpy()
+        return pixels
+
+    def embed_images(self, pictures: Sequence[Prepared]) -> Vectors:
+        self._require_pictures()
+        rows = np.empty((len(pictures), self._space.dim), dtype=np.float32)
+        for start in range(0, len(pictures), BATCH):
+            pixels = torch.from_numpy(np.stack(pictures[start : start + BATCH]))
+            with self._lock, torch.inference_mode():
+                placed = self._model({"pixel_values": pixels, "modality": "image"})
+                unit = torch.nn.functional.normalize(placed["sentence_embedding"].float(), dim=1)
+            rows[start : start + BATCH] = unit.numpy()
+        return rows
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        require_whole(texts)
+        if not texts:
+            return np.empty((0, self._space.dim), dtype=np.float32)
+        with self._lock:
+            for text in texts:
+                self._check(text)
+            return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
+        # As bare strings, "beach.jpg" or a URL would be opened as a picture by a CLIP model.
+        inputs = [{"text": text} for text in texts] if self._side else list(texts)
+        rows: Vectors = self._model.encode(
+            inputs,
+            batch_size=BATCH,
+            convert_to_numpy=True,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
+        return np.ascontiguousarray(rows, dtype=np.float32)
+
+    def _check(self, text: str) -> None:
+        count = self._count(text) - self._overhead
+        if count <= 0:
+            raise InputError("an empty text has no place in the space")
+        if count > self.max_tokens:
+            raise InputError(f"the text has {count} tokens; this model reads {self.max_tokens}")
+
+    def _count(self, text: str) -> int:
+        """Tokens of the prompt, the text and all markers, uncut."""
+        tokenizer = self._model.tokenizer
+        if isinstance(tokenizer, Tokenizer):
+            return len(tokenizer.encode(self._prompt + text).ids)
+        return len(tokenizer(self._prompt + text, truncation=False, verbose=False)["input_ids"])
+
+    def _probe_pictures(self) -> int:
+        """The side of the pictures the model takes; 0 for none, or none of one fixed shape."""
+        if not self._model.supports("image"):
+            return 0
+        probes = [Image.new("RGB", (64, 48)), Image.new("RGB", (30, 90))]
+        features = [self._model.preprocess([probe]) for probe in probes]
+        if any("pixel_values" not in feature for feature in features):
+            return 0
+        shapes = {tuple(feature["pixel_values"].shape) for feature in features}
+        shape = shapes.pop()
+        return int(max(shape[2:])) if not shapes and len(shape) == 4 else 0
+
+    def _require_pictures(self) -> None:
+        if not self._side:
+            raise UnsupportedMediaError(
+                f"the model {self._shown} takes texts only; models that take pictures: 'mini',"
+                " openclip:ViT-B-32, sentence:clip-ViT-B-32"
+            )
+
+
+def _limit(model: SentenceTransformer) -> int:
+    """How many tokens the model reads, markers counted: what it says, and no more than it can."""
+    said = model.max_seq_length or math.inf
+    config = getattr(model.config, "text_config", model.config)
+    can = getattr(config, "max_position_embeddings", None) or math.inf
+    limit = min(said, can)
+    return LONGEST if math.isinf(limit) else int(limit)
+
+
+def _open(name: str, shown: str) -> SentenceTransformer:
+    """The model, ready to embed.
+
+    Raises:
+        ModelUnavailableError: with what was tried and what to do.
+    """
+    is_local = Path(name).is_absolute()
+    if is_local and not Path(name).exists():
+        raise ModelUnavailableError(f"{shown}: there is no folder {name}")
+    try:
+        with nullcontext() if is_local else one_try():
+            model = SentenceTransformer(name, device="cpu", local_files_only=is_local)
+    except FOREIGN_LOADING_ERRORS as error:
+        advice = (
+            "check that the folder is complete and was saved by sentence-transformers"
+            if is_local
+            else "run once with access to the model hub, or name a folder: sentence:PATH"
+        )
+        raise ModelUnavailableError(
+            f"{shown} cannot be loaded: tried {'the folder' if is_local else 'cache and hub'}"
+            f" ({plain(error)}); {advice}"
+        ) from error
+    return model.eval().float()

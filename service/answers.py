@@ -1,0 +1,277 @@
+"""Bodies of answers. What is left out of an answer was not asked for or is not there.
+
+Knows nothing about how answers are found.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, JsonValue
+
+from latent.collection import Summary
+from latent.items import Hit, Item, Modality
+from service.live import Outcome, as_error
+from service.query import Answer
+
+# --- items --------------------------------------------------------------------------------------
+
+
+class PassageAnswer(BaseModel):
+    """Where in its document a text stands: characters, half open."""
+
+    document: str
+    number: int
+    of: int
+    start: int
+    end: int
+
+
+class ItemAnswer(BaseModel):
+    """A stored item."""
+
+    id: str
+    uri: str
+    modality: Modality
+    metadata: dict[str, JsonValue]
+    text: str | None = None
+    passage: PassageAnswer | None = None
+    vector: list[float] | None = None
+
+    @classmethod
+    def fields_of(cls, item: Item, *, with_vector: bool) -> dict[str, Any]:
+        """What an answer says of an item: never where on this machine it was read."""
+        fields: dict[str, Any] = {
+            "id": item.id,
+            "uri": item.uri,
+            "modality": item.modality,
+            "metadata": dict(item.metadata),
+        }
+        if item.text is not None:
+            fields["text"] = item.text
+        if item.passage is not None:
+            fields["passage"] = PassageAnswer.model_validate(item.passage, from_attributes=True)
+        if with_vector:
+            fields["vector"] = item.vector.tolist()
+        return fields
+
+    @classmethod
+    def of(cls, item: Item, *, with_vector: bool = False) -> ItemAnswer:
+        return cls(**cls.fields_of(item, with_vector=with_vector))
+
+
+class HitAnswer(ItemAnswer):
+    """An item that was found; `score` is the cosine, higher is closer."""
+
+    score: float
+
+    @classmethod
+    def of_hit(cls, hit: Hit, *, with_vector: bool = False) -> HitAnswer:
+        return cls(score=hit.score, **cls.fields_of(hit.item, with_vector=with_vector))
+
+
+class ScrollAnswer(BaseModel):
+    """A page of items; `cursor` leads to the next, null when there is none."""
+
+    items: list[ItemAnswer]
+    cursor: str | None
+
+
+class CountAnswer(BaseModel):
+    """How many items match."""
+
+    count: int
+
+
+class DeletedAnswer(BaseModel):
+    """What was removed."""
+
+    deleted: str
+
+
+class ErrorAnswer(BaseModel):
+    """What is wrong with one item."""
+
+    code: str
+    detail: str
+
+
+class ItemOutcome(BaseModel):
+    """What became of one item."""
+
+    id: str
+    status: Literal["indexed", "unchanged", "failed"]
+    error: ErrorAnswer | None = None
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> ItemOutcome:
+        fields: dict[str, Any] = {"id": outcome.id, "status": outcome.status}
+        if outcome.error is not None:
+            fields["error"] = as_error(outcome.error)
+        return cls.model_validate(fields)
+
+
+class ItemsAnswer(BaseModel):
+    """What became of each item, in order; `sequence` counts the writes to the collection."""
+
+    items: list[ItemOutcome]
+    sequence: int
+
+
+# --- answers to questions -----------------------------------------------------------------------
+
+
+class QueryAnswer(BaseModel):
+    """Hits, best first. `search` in `took_ms` includes reading the hits from the catalog."""
+
+    collection: str
+    model: str
+    hits: list[HitAnswer]
+    cursor: str | None
+    took_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, answer: Answer, *, with_vector: bool = False) -> QueryAnswer:
+        return cls(
+            collection=answer.collection,
+            model=answer.model,
+            hits=[HitAnswer.of_hit(hit, with_vector=with_vector) for hit in answer.hits],
+            cursor=answer.cursor,
+            took_ms=dict(answer.took_ms),
+        )
+
+
+class CheckAnswer(BaseModel):
+    """Whether something like it is there. `identical`: the same content, or a cosine of 0.9999."""
+
+    collection: str
+    model: str
+    is_match: bool
+    tier: Literal["identical", "near", "none"]
+    threshold: float
+    matches: list[HitAnswer]
+    took_ms: dict[str, float]
+
+
+# --- collections --------------------------------------------------------------------------------
+
+
+class CollectionAnswer(BaseModel):
+    """What a collection holds, and how it is searched."""
+
+    name: str
+    model: str
+    dim: int
+    items: int
+    images: int
+    texts: int
+    failed: int
+    sequence: int
+    index: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, summary: Summary) -> CollectionAnswer:
+        return cls(
+            name=summary.name,
+            model=summary.space.model,
+            dim=summary.space.dim,
+            items=summary.items,
+            images=summary.images,
+            texts=summary.texts,
+            failed=summary.failed,
+            sequence=summary.sequence,
+            index=dict(summary.index),
+        )
+
+
+class CollectionsAnswer(BaseModel):
+    """All collections, by name."""
+
+    collections: list[CollectionAnswer]
+
+
+# --- without a collection -----------------------------------------------------------------------
+
+
+class EmbeddingAnswer(BaseModel):
+    """One vector, as numbers or as base64."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class Usage(BaseModel):
+    """Tokens of the texts; pictures have none."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsAnswer(BaseModel):
+    """Vectors in the order of the input."""
+
+    object: Literal["list"] = "list"
+    data: list[EmbeddingAnswer]
+    model: str
+    usage: Usage
+
+
+class SimilarityResult(BaseModel):
+    """The cosine to one target; `match` says whether it reaches the threshold, if one was given."""
+
+    index: int
+    score: float
+    match: bool | None = None
+
+
+class SimilarityAnswer(BaseModel):
+    """One result for each target, in their order."""
+
+    model: str
+    results: list[SimilarityResult]
+
+
+class RerankResult(BaseModel):
+    """`relevance_score` is between 0 and 1, higher is closer: (cosine + 1) / 2 in this form."""
+
+    index: int
+    relevance_score: float
+
+
+class RerankAnswer(BaseModel):
+    """Documents by their index, best first."""
+
+    model: str
+    results: list[RerankResult]
+
+
+class ModelAnswer(BaseModel):
+    """A model that is served here."""
+
+    id: str
+    object: Literal["model"] = "model"
+    owned_by: str = "nearfield"
+    available: bool
+    dim: int | None = None
+    modalities: list[Modality] = []
+    about: str
+
+
+class ModelsAnswer(BaseModel):
+    """Models that requests may name."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelAnswer]
+
+
+class Problem(BaseModel):
+    """Why there is no answer (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[dict[str, str]] | None = Field(None, description="Each place that is not valid.")

@@ -1,0 +1,141 @@
+"""Two ASGI apps made of the same routers: search (everything) and similarity (stateless).
+
+Nothing is opened when an app is made; its lifespan opens late and closes always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, TypedDict
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+
+from latent import __version__
+from latent.errors import NearfieldError
+from latent.settings import Settings
+from service.metrics import Metrics
+from service.middleware import BodyLimit, Requests
+from service.problems import (
+    MEDIA_TYPE,
+    on_http_exception,
+    on_invalid_request,
+    on_nearfield_error,
+)
+from service.routes import (
+    check,
+    collections,
+    embeddings,
+    health,
+    items,
+    models,
+    query,
+    rerank,
+    similarity,
+)
+from service.state import State, open_search_state, open_similarity_state
+from service.web.reference import page
+
+SIMILARITY_ROUTES = [module.routes for module in (embeddings, similarity, rerank, models, health)]
+SEARCH_ROUTES = [
+    *(module.routes for module in (query, check, items, collections)),
+    *SIMILARITY_ROUTES,
+]
+
+
+class Lived(TypedDict):
+    """What requests find in `request.state`."""
+
+    service: State
+
+
+OpenState = Callable[[Metrics], AbstractAsyncContextManager[State]]
+
+
+def search_app(settings: Settings) -> FastAPI:
+    """Everything: collections, items, search, and what the similarity app has."""
+    return create_app(
+        partial(open_search_state, settings),
+        settings,
+        SEARCH_ROUTES,
+        title="Nearfield",
+    )
+
+
+def similarity_app(settings: Settings) -> FastAPI:
+    """Embeddings, similarity and rerank; needs no catalog and no data folder."""
+    return create_app(
+        partial(open_similarity_state, settings),
+        settings,
+        SIMILARITY_ROUTES,
+        title="Nearfield similarity",
+    )
+
+
+def create_app(
+    open_state: OpenState, settings: Settings, routers: Sequence[APIRouter], *, title: str
+) -> FastAPI:
+    """An app of these routers, whose lifespan holds what `open_state` opens."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Lived]:
+        async with open_state(metrics) as state:
+            yield {"service": state}
+
+    app = FastAPI(
+        title=title,
+        version=__version__,
+        description="Semantic search for images and texts: what is near in one latent space.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    # The last one added is the outermost: it sees the 413 of the other.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Requests, metrics=metrics)
+    app.add_exception_handler(NearfieldError, on_nearfield_error)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    for routes in routers:
+        app.include_router(routes)
+    _add_pages(app)
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    document = partial(_document, app, {})
+    app.openapi = document  # type: ignore[method-assign]
+
+    @app.get("/", include_in_schema=False)
+    async def front() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        return HTMLResponse(page(document()), headers={"Content-Security-Policy": policy})
+
+
+def _document(app: FastAPI, kept: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document, made once; problems have the media type they are sent with."""
+    if not kept:
+        kept.update(
+            get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+            )
+        )
+        for operations in kept["paths"].values():
+            for operation in operations.values():
+                for status, response in operation["responses"].items():
+                    if status in ("4XX", "5XX"):
+                        response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+    return kept

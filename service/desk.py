@@ -1,0 +1,135 @@
+"""The desk: does for one request what must not happen on the event loop, and keeps its time.
+
+Knows nothing about bodies and responses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from latent.collection import Collection
+from latent.errors import InputError
+from latent.items import Vector
+from latent.models.embedder import Embedder
+from service.batching import Outcome
+from service.parts import Thing
+from service.placing import all_placed
+from service.query import Answer, Question
+from service.state import SearchState, State
+from service.timing import Timings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Desk:
+    """Models and threads, for one request."""
+
+    def __init__(self, state: State, timings: Timings) -> None:
+        self.state = state
+        self.timings = timings
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Blocking work, in a thread."""
+        return await self.state.workers.run(work, *args, **kwargs)
+
+    async def embedder(self, model: str | None) -> Embedder:
+        """A model that is served here, by name.
+
+        Raises:
+            InputError: it is not among those that are.
+            ModelUnavailableError: its weights cannot be had.
+        """
+        return await self.run(self._served, model)
+
+    async def outcomes(self, embedder: Embedder, things: Sequence[Thing]) -> list[Outcome]:
+        """One outcome for each thing: its place, or why it has none."""
+        return await self.state.placer.place(embedder, things, self.timings)
+
+    async def place(
+        self, embedder: Embedder, things: Sequence[Thing], names: Sequence[str] | None = None
+    ) -> list[Vector]:
+        """The place of every thing.
+
+        Raises:
+            InputError: the first of them that has none, called by its name.
+        """
+        return all_placed(await self.outcomes(embedder, things), names)
+
+    def require_few(self, things: Sequence[object], what: str) -> None:
+        """Refuse requests with nothing in them, or with more than the limit.
+
+        Raises:
+            InputError: naming the limit.
+        """
+        most = self.state.settings.max_batch_items
+        if not 1 <= len(things) <= most:
+            raise InputError(f"{what} must hold between 1 and {most} things, not {len(things)}")
+
+    def _served(self, model: str | None) -> Embedder:
+        if model is not None and not self.state.serves(model):
+            served = ", ".join(sorted(self.state.served_models()))
+            raise InputError(f"model {model!r} is not served here; there are: {served}")
+        return self.state.embedder(model)
+
+
+class SearchDesk(Desk):
+    """The collections too."""
+
+    def __init__(self, state: SearchState, timings: Timings) -> None:
+        super().__init__(state, timings)
+        self.state: SearchState = state
+
+    async def search(self, name: str, question: Question) -> Answer:
+        """Ask a collection; raises as `QueryEngine.search`, and OverloadedError."""
+        engine = self.state.engine
+        plan = await self.run(engine.plan, name, question, self.timings)
+        placed: Sequence[Vector] = []
+        if plan.things:
+            embedder = await self.embedder_for(plan.collection)
+            placed = await self.place(embedder, plan.things)
+        return await self.run(engine.answer, plan, placed)
+
+    async def collection(self, name: str) -> Collection:
+        """The collection of that name.
+
+        Raises:
+            UnknownCollectionError: there is none.
+        """
+        return await self.run(self.state.store.collection, name)
+
+    async def embedder_for(self, collection: Collection) -> Embedder:
+        """The model the collection was made with.
+
+        Raises:
+            SpaceMismatchError: the model of that name places things elsewhere by now.
+        """
+        return await self.run(self.state.store.embedder_for, collection)
+
+    async def ensure(self, name: str, model: str | None) -> Collection:
+        """The collection of that name, made if it is not there.
+
+        Raises:
+            SpaceMismatchError: it is there, with another model.
+            InputError: no fit name, or a model that requests may not name.
+        """
+        return await self.run(self._ensure, name, model)
+
+    def _ensure(self, name: str, model: str | None) -> Collection:
+        if model is not None and is_local(model) and not self.state.serves(model):
+            raise InputError(
+                f"model {model!r} names a place on this machine, which requests may not; make the "
+                "collection at the command line with 'nearfield index --model'"
+            )
+        return self.state.store.ensure(name, model)
+
+
+def is_local(model: str) -> bool:
+    """Whether the name of a model leads to a file of this machine."""
+    kind, _, rest = model.partition(":")
+    pieces = [piece for piece in rest.split("@") if piece]
+    return kind == "compiled" or any(
+        piece[0] in "/.~\\" or ".." in piece or Path(piece).exists() for piece in pieces
+    )

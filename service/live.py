@@ -1,0 +1,192 @@
+"""Live items: what a request gives becomes items of a collection, each for itself.
+
+What is wrong with one item is told about that one and keeps no other from being stored.
+Knows nothing about bodies and responses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from latent.collection import Collection
+from latent.errors import InputError, NearfieldError, SpaceMismatchError
+from latent.items import JSON, Item, Metadata, Modality, Vector
+from latent.space import unit_rows
+from service.desk import SearchDesk
+from service.parts import Picture, Text, Thing, coordinates
+from service.pictures import picture_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An item as a request gave it. One of `text`, `image` and `vector` is embedded or taken.
+
+    A `text` beside an image or a vector is kept and shown with it.
+    """
+
+    id: str
+    text: str | None = None
+    image: str | bytes | None = None
+    vector: Sequence[float] | None = None
+    modality: Modality | None = None
+    metadata: Metadata = field(default_factory=dict)
+    uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """An item that only lacks its place; `what` is a vector when the request brought one."""
+
+    given: Given
+    what: Thing | Vector
+    modality: Modality
+    content_hash: str
+
+    def placed(self, vector: Vector) -> Item:
+        """The item, at its place."""
+        given = self.given
+        return Item(
+            id=given.id,
+            modality=self.modality,
+            vector=vector,
+            uri=given.id if given.uri is None else given.uri,
+            text=given.text,
+            metadata=given.metadata,
+            content_hash=self.content_hash,
+        )
+
+    def is_same_as(self, item: Item | None) -> bool:
+        """Whether the stored item says the same already."""
+        if item is None:
+            return False
+        wanted = self.placed(item.vector)
+        return all(
+            getattr(wanted, name) == getattr(item, name)
+            for name in ("content_hash", "modality", "text", "uri", "metadata")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item: `indexed`, `unchanged`, or `failed` with its error."""
+
+    id: str
+    status: str
+    error: NearfieldError | None = None
+
+
+def draft(given: Given) -> Draft:
+    """Check an item and find out what must be placed.
+
+    Raises:
+        InputError: it has nothing to place, too much, or a picture that is none.
+    """
+    if given.image is not None and given.vector is not None:
+        raise InputError("an item has an image or a vector, not both")
+    if given.vector is not None:
+        if given.modality is None:
+            raise InputError("an item with a vector must say its modality: image or text")
+        row = coordinates(given.vector)
+        return Draft(given, row, given.modality, _hash(row.tobytes()))
+    modality = Modality.TEXT if given.image is None else Modality.IMAGE
+    if given.modality not in (None, modality):
+        raise InputError(f"the item is a {modality}, but its modality says {given.modality}")
+    if given.image is not None:
+        content = picture_bytes(given.image)
+        return Draft(given, Picture(content, given.uri or given.id), modality, _hash(content))
+    if given.text is None:
+        raise InputError("an item needs a text, an image or a vector")
+    return Draft(given, Text(given.text), modality, _hash(given.text.encode()))
+
+
+async def put(desk: SearchDesk, name: str, items: Sequence[Given]) -> tuple[list[Outcome], int]:
+    """Store items in one transaction; gives an outcome for each, in order, and the sequence.
+
+    Raises:
+        UnknownCollectionError: no collection has that name.
+        InputError: nothing was given, or more than the limit.
+    """
+    desk.require_few(items, "items")
+    collection = await desk.collection(name)
+    drafts = await desk.run(_drafts, items)
+    stored = await desk.run(collection.find, [given.id for given in items])
+    changed = {
+        i: one
+        for i, one in drafts.items()
+        if isinstance(one, Draft) and not one.is_same_as(stored.get(one.given.id))
+    }
+    places = await _places(desk, collection, changed)
+    ready = [
+        changed[i].placed(place)
+        for i, place in places.items()
+        if not isinstance(place, NearfieldError)
+    ]
+    with desk.timings.measure("catalog"):
+        sequence = await desk.run(_store, collection, ready)
+    outcomes = [_outcome(given.id, drafts[i], places.get(i)) for i, given in enumerate(items)]
+    return outcomes, sequence
+
+
+def _drafts(items: Sequence[Given]) -> dict[int, Draft | InputError]:
+    """A draft of each item, or why there is none; an id counts once."""
+    drafts: dict[int, Draft | InputError] = {}
+    seen: set[str] = set()
+    for i, given in enumerate(items):
+        try:
+            if given.id in seen:
+                raise InputError(f"the id {given.id!r} occurs twice in this request")
+            drafts[i] = draft(given)
+            seen.add(given.id)
+        except InputError as error:
+            drafts[i] = error
+    return drafts
+
+
+async def _places(
+    desk: SearchDesk, collection: Collection, drafts: Mapping[int, Draft]
+) -> dict[int, Vector | NearfieldError]:
+    """The place of each draft, or why it has none."""
+    places: dict[int, Vector | NearfieldError] = {}
+    things: dict[int, Thing] = {}
+    for i, one in drafts.items():
+        if isinstance(one.what, Text | Picture):
+            things[i] = one.what
+        else:
+            places[i] = _checked(one.what, collection.space.dim)
+    if things:
+        embedder = await desk.embedder_for(collection)
+        outcomes = await desk.outcomes(embedder, list(things.values()))
+        places.update(zip(things, outcomes, strict=True))
+    return places
+
+
+def _checked(vector: Vector, dim: int) -> Vector | NearfieldError:
+    try:
+        unit: Vector = unit_rows(vector, dim)[0]
+    except (InputError, SpaceMismatchError) as error:
+        return error
+    return unit
+
+
+def _store(collection: Collection, items: Sequence[Item]) -> int:
+    return collection.put(items) if items else collection.summary().sequence
+
+
+def _outcome(
+    item_id: str, drafted: Draft | InputError, place: Vector | NearfieldError | None
+) -> Outcome:
+    for error in (drafted, place):
+        if isinstance(error, NearfieldError):
+            return Outcome(item_id, "failed", error)
+    return Outcome(item_id, "unchanged" if place is None else "indexed")
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def as_error(error: NearfieldError) -> dict[str, JSON]:
+    """An item's error as answers tell it."""
+    return {"code": error.code, "detail": str(error)}

@@ -1,0 +1,98 @@
+"""What the service counts, in the Prometheus text format. Each app has a registry of its own.
+
+Knows nothing about routes or models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from latent.items import Modality
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Metrics:
+    """Counters, durations and gauges of one app."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "nearfield_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "nearfield_request_seconds",
+            "Time from a request to its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._stages = Histogram(
+            "nearfield_stage_seconds",
+            "Time requests spent in a stage, waiting included.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._batches = Histogram(
+            "nearfield_batch_size",
+            "Things that a model was given at once.",
+            ["modality"],
+            buckets=_SIZES,
+            registry=self._registry,
+        )
+        self._waiting = Gauge(
+            "nearfield_waiting_requests",
+            "Requests that wait for a model.",
+            registry=self._registry,
+        )
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered; `route` is the pattern, so that there are few of them."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def count_stages(self, took_ms: Mapping[str, float]) -> None:
+        """A request spent these milliseconds; stages that did not happen are not counted."""
+        for stage, ms in took_ms.items():
+            if ms:
+                self._stages.labels(stage).observe(ms / 1000)
+
+    def count_batch(self, modality: Modality, size: int) -> None:
+        """A model was given this many things at once."""
+        self._batches.labels(modality.value).observe(size)
+
+    def watch_waiting(self, waiting: Callable[[], int]) -> None:
+        """Ask `waiting` how many requests wait, whenever metrics are read."""
+        self._waiting.set_function(waiting)
+
+    def watch_items(self, items: Callable[[], Mapping[str, int]]) -> None:
+        """Ask `items` how many items each collection holds, whenever metrics are read."""
+        self._registry.register(_Items(items))
+
+    def text(self) -> bytes:
+        """Everything, in the text format; may ask the catalog, so not for the event loop."""
+        return generate_latest(self._registry)
+
+
+class _Items(Collector):
+    def __init__(self, items: Callable[[], Mapping[str, int]]) -> None:
+        self._items = items
+
+    def describe(self) -> Iterable[Metric]:
+        return [GaugeMetricFamily("nearfield_items", "Items.", labels=["collection"])]
+
+    def collect(self) -> Iterable[Metric]:
+        gauge = GaugeMetricFamily("nearfield_items", "Items.", labels=["collection"])
+        for name, count in self._items().items():
+            gauge.add_metric([name], count)
+        return [gauge]

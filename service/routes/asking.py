@@ -1,0 +1,70 @@
+"""What routes are given: the desk of this request, and how problems look in the document.
+
+Knows nothing about single routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.routing import APIRoute
+
+from service import strict_json
+from service.answers import Problem
+from service.desk import Desk, SearchDesk
+from service.state import SearchState, State
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "The caller can mend it."},
+    "5XX": {"model": Problem, "description": "The service cannot do it now."},
+}
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read strictly."""
+
+    async def json(self) -> Any:
+        return strict_json.read(await self.body())
+
+
+class StrictRoute(APIRoute):
+    """Reads bodies with `StrictRequest`."""
+
+    def get_route_handler(self) -> Any:
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Any:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return handle_strictly
+
+
+def router(tag: str) -> APIRouter:
+    """A router whose routes read JSON strictly and document their problems."""
+    return APIRouter(tags=[tag], route_class=StrictRoute, responses=PROBLEMS)
+
+
+def _state(request: Request) -> State:
+    state = request.state.service
+    assert isinstance(state, State)
+    return state
+
+
+async def _desk(request: Request) -> AsyncIterator[Desk]:
+    state = _state(request)
+    with state.door.inside():
+        yield Desk(state, request.state.timings)
+
+
+async def _search_desk(request: Request) -> AsyncIterator[SearchDesk]:
+    state = _state(request)
+    assert isinstance(state, SearchState)
+    with state.door.inside():
+        yield SearchDesk(state, request.state.timings)
+
+
+StateNow = Annotated[State, Depends(_state)]
+DeskNow = Annotated[Desk, Depends(_desk)]
+SearchDeskNow = Annotated[SearchDesk, Depends(_search_desk)]

@@ -1,0 +1,42 @@
+"""Collections: make, list, describe, delete."""
+
+from __future__ import annotations
+
+from service.answers import CollectionAnswer, CollectionsAnswer, DeletedAnswer
+from service.routes.asking import SearchDeskNow, router
+from service.schemas import CollectionBody
+
+routes = router("collections")
+
+
+@routes.get("/v1/collections", response_model=CollectionsAnswer)
+async def list_collections(desk: SearchDeskNow) -> CollectionsAnswer:
+    """All collections, by name."""
+    found = await desk.run(desk.state.store.collections)
+    return CollectionsAnswer(collections=[CollectionAnswer.of(summary) for summary in found])
+
+
+@routes.get("/v1/collections/{collection}", response_model=CollectionAnswer)
+async def get_collection(collection: str, desk: SearchDeskNow) -> CollectionAnswer:
+    """What a collection holds, and how it is searched."""
+    found = await desk.collection(collection)
+    return CollectionAnswer.of(await desk.run(found.summary))
+
+
+@routes.put("/v1/collections/{collection}", response_model=CollectionAnswer)
+async def put_collection(
+    collection: str, body: CollectionBody, desk: SearchDeskNow
+) -> CollectionAnswer:
+    """Make a collection, or get it if it is there with the same model.
+
+    A collection keeps its model; naming another one is refused with 409.
+    """
+    found = await desk.ensure(collection, body.model)
+    return CollectionAnswer.of(await desk.run(found.summary))
+
+
+@routes.delete("/v1/collections/{collection}", response_model=DeletedAnswer)
+async def delete_collection(collection: str, desk: SearchDeskNow) -> DeletedAnswer:
+    """Remove a collection with all its items."""
+    await desk.run(desk.state.store.delete, collection)
+    return DeletedAnswer(deleted=collection)

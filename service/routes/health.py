@@ -1,0 +1,33 @@
+"""For those who operate it: alive, ready, metrics."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from service.metrics import CONTENT_TYPE
+from service.problems import NOT_READY, problem, request_id_of
+from service.routes.asking import StateNow, router
+
+routes = router("operation")
+
+
+@routes.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Says `ok` as long as the process answers."""
+    return {"status": "ok"}
+
+
+@routes.get("/readyz", response_model=dict[str, str])
+async def readyz(request: Request, state: StateNow) -> object:
+    """Says `ready` once the model and the indexes are loaded; until then 503 and why."""
+    reason = state.readiness.reason
+    if reason is not None:
+        headers = {"Retry-After": "1"}
+        return problem(NOT_READY, reason, request_id_of(request), headers=headers)
+    return {"status": "ready"}
+
+
+@routes.get("/metrics", response_class=Response)
+async def metrics(state: StateNow) -> Response:
+    """Counts and durations in the Prometheus text format."""
+    return Response(await state.workers.run(state.metrics.text), media_type=CONTENT_TYPE)

@@ -1,0 +1,35 @@
+"""Which models requests may name."""
+
+from __future__ import annotations
+
+from latent.errors import ModelUnavailableError
+from service.answers import ModelAnswer, ModelsAnswer
+from service.routes.asking import DeskNow, router
+from service.state import State
+
+routes = router("models")
+
+
+@routes.get("/v1/models", response_model=ModelsAnswer)
+async def list_models(desk: DeskNow) -> ModelsAnswer:
+    """The default model, the bundled ones, and those of the collections."""
+    return ModelsAnswer(data=await desk.run(_models, desk.state))
+
+
+def _models(state: State) -> list[ModelAnswer]:
+    return [_model(state, name) for name in sorted(state.served_models())]
+
+
+def _model(state: State, name: str) -> ModelAnswer:
+    """What a model is; one that is not here is listed with the reason."""
+    try:
+        space = state.space_of(name)
+    except ModelUnavailableError as error:
+        return ModelAnswer(id=name, available=False, about=str(error))
+    return ModelAnswer(
+        id=name,
+        available=True,
+        dim=space.dim,
+        modalities=sorted(space.modalities),
+        about=state.about(name),
+    )

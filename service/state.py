@@ -1,0 +1,230 @@
+"""What an app holds while it is open: models, threads, and for the search app the store.
+
+Opened by the lifespan, closed in reverse order. Knows nothing about routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from PIL import Image
+
+from latent.errors import NearfieldError, UnsupportedMediaError
+from latent.models import registry
+from latent.models.embedder import Embedder
+from latent.models.loaded import LoadedModels
+from latent.settings import Settings
+from latent.space import Space
+from latent.store import Store
+from latent.wiring import open_store
+from service.metrics import Metrics
+from service.placing import Placer
+from service.query import QueryEngine
+from service.workers import Door, Workers
+
+log = logging.getLogger(__name__)
+
+PUBLISH_EVERY = 5.0  # seconds between two looks at whether a snapshot is due
+WORTH_A_SNAPSHOT = 1_000  # changes; fewer are searched exactly at no cost one could notice
+
+
+class Readiness:
+    """Whether the service is warm, and if not, why."""
+
+    def __init__(self) -> None:
+        self._reason: str | None = "the model is being loaded"
+
+    @property
+    def reason(self) -> str | None:
+        """Why not yet; None when ready."""
+        return self._reason
+
+    def reached(self) -> None:
+        self._reason = None
+
+    def missed(self, reason: str) -> None:
+        self._reason = reason
+
+
+@dataclass(frozen=True)
+class State:
+    """What every app holds. `embedder` may block while a model is loaded."""
+
+    settings: Settings
+    metrics: Metrics
+    door: Door
+    workers: Workers
+    placer: Placer
+    readiness: Readiness
+    embedder: Callable[[str | None], Embedder]
+
+    def served_models(self) -> set[str]:
+        """Names of the models that requests may use."""
+        return {self.settings.model, *registry.BUNDLED}
+
+    def serves(self, model: str) -> bool:
+        """Whether requests may use the model."""
+        return model in self.served_models()
+
+    def space_of(self, model: str) -> Space:
+        """The space of a model that is served. Raises ModelUnavailableError."""
+        return self.embedder(model).space
+
+    def about(self, model: str) -> str:
+        """A model in one line."""
+        kind = model.partition(":")[0]
+        forms = (form for form in registry.FORMS if form.form.partition(":")[0] == kind)
+        return next((form.about for form in forms), "")
+
+
+@dataclass(frozen=True)
+class SearchState(State):
+    """What the search app holds besides: the store, and the engine that asks it."""
+
+    store: Store
+    engine: QueryEngine
+
+    def served_models(self) -> set[str]:
+        used = {space.model for space in self.store.spaces().values()}
+        return super().served_models() | used
+
+    def serves(self, model: str) -> bool:
+        # Most requests name the default model, and need not ask the catalog.
+        return model in super().served_models() or model in self.served_models()
+
+    def space_of(self, model: str) -> Space:
+        """Known from a collection, or by loading the model."""
+        used = {space.model: space for space in self.store.spaces().values()}
+        return used.get(model) or super().space_of(model)
+
+
+@asynccontextmanager
+async def open_similarity_state(settings: Settings, metrics: Metrics) -> AsyncIterator[State]:
+    """Models and threads; no catalog and no data folder."""
+    async with _threads(settings, metrics) as (workers, placer):
+        models = LoadedModels(settings, registry.load)
+        state = State(
+            settings=settings,
+            metrics=metrics,
+            door=door_of(settings),
+            workers=workers,
+            placer=placer,
+            readiness=Readiness(),
+            embedder=models.embedder,
+        )
+        warm = partial(_warm, state.readiness, lambda: warm_model(state.embedder(None)))
+        async with _in_background(warm):
+            yield state
+
+
+@asynccontextmanager
+async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterator[SearchState]:
+    """Everything; the store is opened here and nowhere else."""
+    with ExitStack() as stack:
+        store = await asyncio.to_thread(stack.enter_context, open_store(settings))
+        async with _threads(settings, metrics) as (workers, placer):
+            state = SearchState(
+                settings=settings,
+                metrics=metrics,
+                door=door_of(settings),
+                workers=workers,
+                placer=placer,
+                readiness=Readiness(),
+                embedder=store.embedder,
+                store=store,
+                engine=QueryEngine(store),
+            )
+            metrics.watch_items(lambda: {one.name: one.items for one in store.collections()})
+            warm = partial(_warm, state.readiness, lambda: warm_store(store))
+            async with _in_background(partial(_keep_publishing, store)), _in_background(warm):
+                yield state
+
+
+def door_of(settings: Settings) -> Door:
+    """Room for a batch in the model and those who may wait behind it."""
+    return Door(settings.batch_size + settings.max_waiting)
+
+
+def warm_model(embedder: Embedder) -> None:
+    """Have a model do a little, so that the first request does not pay for what is lazy."""
+    with suppress(UnsupportedMediaError):
+        embedder.embed_texts(["warm"])
+    with suppress(UnsupportedMediaError):
+        embedder.embed_images([embedder.prepare(Image.new("RGB", (64, 64)))])
+
+
+def warm_store(store: Store) -> None:
+    """Load the default model, and the index of every collection."""
+    warm_model(store.embedder())
+    for name, space in store.spaces().items():
+        store.collection(name).nearest(np.eye(1, space.dim, dtype=np.float32)[0], 1)
+
+
+def publish_what_is_due(store: Store) -> list[str]:
+    """Make the snapshots that are due; gives the names of their collections.
+
+    What goes wrong with one is logged: the catalog has everything, and a next time comes.
+    """
+    published = []
+    for name in store.spaces():
+        try:
+            if store.collection(name).publish(least=WORTH_A_SNAPSHOT):
+                published.append(name)
+        except NearfieldError as error:
+            log.warning("collection %r was not published: %s", name, error)
+    return published
+
+
+async def _warm(readiness: Readiness, warm: Callable[[], None], stop: asyncio.Event) -> None:
+    try:
+        await asyncio.to_thread(warm)
+    except NearfieldError as error:
+        log.warning("the service is not ready: %s", error)
+        readiness.missed(str(error))
+    else:
+        readiness.reached()
+
+
+async def _keep_publishing(store: Store, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(publish_what_is_due, store)
+        except NearfieldError as error:
+            log.warning("nothing was published: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PUBLISH_EVERY)
+
+
+@asynccontextmanager
+async def _threads(settings: Settings, metrics: Metrics) -> AsyncIterator[tuple[Workers, Placer]]:
+    workers = Workers(settings.threads)
+    placer = Placer(settings, workers, on_batch=metrics.count_batch)
+    metrics.watch_waiting(lambda: placer.waiting)
+    try:
+        yield workers, placer
+    finally:
+        await placer.close()
+        workers.close()
+
+
+@asynccontextmanager
+async def _in_background(
+    work: Callable[[asyncio.Event], Coroutine[None, None, None]],
+) -> AsyncIterator[None]:
+    """Run `work` beside the block; at its end tell it to stop, and wait.
+
+    Not cancelled: a thread would go on, with a store that is closed under its feet.
+    """
+    stop = asyncio.Event()
+    task = asyncio.create_task(work(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task

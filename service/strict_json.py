@@ -1,0 +1,47 @@
+"""JSON as RFC 8259 has it: no NaN, no Infinity, and only text that can be written down.
+
+Knows nothing about what is in it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+from latent.items import JSON
+
+
+def read(content: bytes | str) -> JSON:
+    """The value.
+
+    Raises:
+        json.JSONDecodeError: it is no JSON; says why in few words.
+    """
+    try:
+        value: JSON = json.loads(content, parse_constant=_refuse)
+        if _may_hold_halves(content):
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError:
+        raise
+    except RecursionError as error:
+        raise _error("it is nested too deeply") from error
+    except UnicodeError as error:
+        raise _error("its text is no valid Unicode") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise _error(str(error)) from error
+    return value
+
+
+def _may_hold_halves(content: bytes | str) -> bool:
+    r"""Whether there is an escape such as `\ud800`: half a character, if it stands alone."""
+    if isinstance(content, bytes):
+        return b"\\ud" in content.lower()
+    return "\\ud" in content.lower()
+
+
+def _refuse(name: str) -> NoReturn:
+    raise _error(f"{name} is no JSON number")
+
+
+def _error(message: str) -> json.JSONDecodeError:
+    return json.JSONDecodeError(message, "", 0)

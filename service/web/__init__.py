@@ -1,0 +1,1 @@
+"""Pages for people. Everything they need is served from here; no other host is asked."""

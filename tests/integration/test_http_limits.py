@@ -1,0 +1,400 @@
+"""What surrounds every request: limits, ids, log, metrics, readiness, load."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from starlette.testclient import TestClient
+from starlette.types import Message
+
+from latent.errors import ModelUnavailableError, StorageFullError
+from latent.items import Vectors
+from latent.models.colours import ColourEmbedder
+from latent.models.embedder import Embedder
+from latent.settings import Settings
+from service.app import SIMILARITY_ROUTES, create_app, search_app, similarity_app
+from service.metrics import Metrics
+from service.middleware import BodyLimit
+from service.placing import Placer
+from service.state import Readiness, State, door_of
+from service.workers import Workers
+
+QUERY = "/v1/collections/main/query"
+JSON = {"content-type": "application/json"}
+LIMIT = 10_000
+PATIENCE = 10  # seconds until a test that waits for what never comes fails
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    small = settings.model_copy(update={"max_body_bytes": LIMIT})
+    with TestClient(search_app(small)) as opened:
+        opened.put("/v1/collections/main", json={}).raise_for_status()
+        yield opened
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Look again and again, for as long as patience lasts."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+# --- the size of bodies -------------------------------------------------------------------------
+
+
+def too_large(answer: Any) -> bool:
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    return (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
+
+
+def test_a_body_that_says_it_is_too_long_is_refused(client: TestClient) -> None:
+    assert too_large(client.post(QUERY, content=b"x" * (LIMIT + 1), headers=JSON))
+
+
+def test_a_body_in_chunks_is_counted(client: TestClient) -> None:
+    chunks = (b"x" * 1_000 for _ in range(20))
+    answer = client.post(QUERY, content=chunks, headers=JSON)
+    assert "content-length" not in answer.request.headers
+    assert too_large(answer)
+
+
+def test_an_upload_that_is_too_long_is_refused(client: TestClient) -> None:
+    files = {"files": ("a.png", b"x" * (2 * LIMIT))}
+    assert too_large(client.post("/v1/collections/main/items/upload", files=files))
+
+
+def test_a_body_of_just_the_limit_is_read(client: TestClient) -> None:
+    body = json.dumps({"query": "red"}).encode().ljust(LIMIT)
+    assert client.post(QUERY, content=body, headers=JSON).status_code == 200
+
+
+class Sender:
+    """A client that would send chunks for ever, and counts how many were taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.sent: list[Message] = []
+
+    async def receive(self) -> Message:
+        self.taken += 1
+        return {"type": "http.request", "body": b"x" * 1_000, "more_body": True}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+
+async def reads_everything(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive()).get("more_body"):
+        pass
+
+
+async def swallows_errors(scope: Any, receive: Any, send: Any) -> None:
+    try:
+        await reads_everything(scope, receive, send)
+    except Exception:  # noqa: BLE001 - as careless frameworks do
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"fine"})
+
+
+@pytest.mark.parametrize("app", [reads_everything, swallows_errors])
+@pytest.mark.parametrize("declared", [None, b"5", b"-1", b"many"])
+def test_not_one_chunk_more_than_the_limit_is_read(app: Any, declared: bytes | None) -> None:
+    sender = Sender()
+    headers = [] if declared is None else [(b"content-length", declared)]
+    scope = {"type": "http", "headers": headers, "method": "POST", "path": "/"}
+    limit = BodyLimit(app, max_bytes=3_000)
+    asyncio.run(limit(scope, sender.receive, sender.send))
+    assert sender.taken == 4
+    assert [message.get("status") for message in sender.sent] == [413, None]
+
+
+def test_what_is_declared_too_long_is_not_read_at_all() -> None:
+    sender = Sender()
+    scope = {"type": "http", "headers": [(b"content-length", b"3001")], "path": "/"}
+    asyncio.run(BodyLimit(reads_everything, max_bytes=3_000)(scope, sender.receive, sender.send))
+    assert sender.taken == 0
+    assert sender.sent[0]["status"] == 413
+    assert (b"connection", b"close") in sender.sent[0]["headers"]
+
+
+# --- ids and logs -------------------------------------------------------------------------------
+
+
+def test_a_request_keeps_the_id_it_came_with(client: TestClient) -> None:
+    answer = client.get("/v1/collections/nowhere", headers={"X-Request-ID": "abc-1"})
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "abc-1"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a" * 129, 'x"}'])
+def test_an_unfit_request_id_is_replaced(client: TestClient, given: str) -> None:
+    answer = client.get("/healthz", headers={"X-Request-ID": given})
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+
+
+def test_a_request_leaves_one_line(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "nearfield.requests"):
+        client.post(QUERY, json={"query": "red"}, headers={"X-Request-ID": "seven"})
+    (record,) = [one for one in caplog.records if one.name == "nearfield.requests"]
+    line = json.loads(record.getMessage())
+    assert (line["request_id"], line["method"], line["status"]) == ("seven", "POST", 200)
+    assert line["path"] == QUERY
+    assert line["embed_ms"] > 0
+    assert line["search_ms"] > 0
+    assert line["decode_ms"] == 0
+    assert line["ms"] >= line["embed_ms"] + line["search_ms"]
+
+
+def test_no_path_can_forge_a_line(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "nearfield.requests"):
+        client.get("/v1/collections/a%0Aforged")
+    (record,) = [one for one in caplog.records if one.name == "nearfield.requests"]
+    assert "\n" not in record.getMessage()
+
+
+def test_a_route_that_is_not_there_gets_a_problem(client: TestClient) -> None:
+    for answer, status, code in (
+        (client.get("/nothing"), 404, "not_found"),
+        (client.delete("/healthz"), 405, "method_not_allowed"),
+    ):
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+# --- an app of our own making -------------------------------------------------------------------
+
+
+class Gated(ColourEmbedder):
+    """Stays in its first batch until the gate opens; remembers the size of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.started = threading.Event()
+        self.gate = threading.Event()
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        self.batches.append(len(texts))
+        self.started.set()
+        assert self.gate.wait(PATIENCE)
+        return super().embed_texts(texts)
+
+
+OpenState = Callable[[Metrics], AbstractAsyncContextManager[State]]
+
+
+def holding(states: list[State], settings: Settings, embedder: Embedder) -> OpenState:
+    """Opens a state around an embedder and leaves it in `states` for the test to look at."""
+
+    @asynccontextmanager
+    async def opened(metrics: Metrics) -> AsyncIterator[State]:
+        workers = Workers(settings.threads)
+        placer = Placer(settings, workers, on_batch=metrics.count_batch)
+        metrics.watch_waiting(lambda: placer.waiting)
+        state = State(
+            settings=settings,
+            metrics=metrics,
+            door=door_of(settings),
+            workers=workers,
+            placer=placer,
+            readiness=Readiness(),
+            embedder=lambda model: embedder,
+        )
+        states.append(state)
+        yield state
+        await placer.close()
+        workers.close()
+
+    return opened
+
+
+def ask(client: TestClient, words: str) -> Any:
+    return client.post("/v1/embeddings", json={"input": words})
+
+
+def test_concurrent_requests_share_a_batch(settings: Settings) -> None:
+    states: list[State] = []
+    model = Gated()
+    batching = settings.model_copy(update={"batch_size": 8})
+    app = create_app(holding(states, batching, model), batching, SIMILARITY_ROUTES, title="t")
+    with TestClient(app) as client, ThreadPoolExecutor(8) as users:
+        first = users.submit(ask, client, "red")
+        assert model.started.wait(PATIENCE)
+        others = [users.submit(ask, client, f"blue {number}") for number in range(6)]
+        until(lambda: states[0].placer.waiting == 6)
+        model.gate.set()
+        assert {one.result(PATIENCE).status_code for one in [first, *others]} == {200}
+        shown = client.get("/metrics").text
+    assert model.batches == [1, 6]
+    assert 'nearfield_batch_size_count{modality="text"} 2.0' in shown
+
+
+def test_requests_of_one_batch_get_their_own_answers(settings: Settings) -> None:
+    states: list[State] = []
+    model = Gated()
+    app = create_app(holding(states, settings, model), settings, SIMILARITY_ROUTES, title="t")
+    with TestClient(app) as client, ThreadPoolExecutor(8) as users:
+        first = users.submit(ask, client, "red")
+        assert model.started.wait(PATIENCE)
+        asked = ["blue", "", "green"]
+        others = [users.submit(ask, client, words) for words in asked]
+        until(lambda: states[0].placer.waiting == 3)
+        model.gate.set()
+        first.result(PATIENCE)
+        blue, empty, green = [one.result(PATIENCE) for one in others]
+    expected = ColourEmbedder().embed_texts(["blue", "green"])
+    assert blue.json()["data"][0]["embedding"] == expected[0].tolist()
+    assert green.json()["data"][0]["embedding"] == expected[1].tolist()
+    assert (empty.status_code, empty.json()["code"]) == (400, "invalid_input")
+
+
+def test_too_many_at_once_are_told_to_come_back(settings: Settings) -> None:
+    states: list[State] = []
+    model = Gated()
+    few = settings.model_copy(update={"max_waiting": 1})
+    app = create_app(holding(states, few, model), few, SIMILARITY_ROUTES, title="t")
+    with TestClient(app) as client, ThreadPoolExecutor(4) as users:
+        busy = users.submit(ask, client, "red")
+        assert model.started.wait(PATIENCE)
+        waits = users.submit(ask, client, "blue")
+        until(lambda: states[0].placer.waiting == 1)
+        refused = ask(client, "green")
+        assert client.get("/healthz").status_code == 200
+        model.gate.set()
+        assert busy.result(PATIENCE).status_code == 200
+        assert waits.result(PATIENCE).status_code == 200
+        assert ask(client, "green").status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_a_full_house_is_shut_before_any_work_and_health_is_not(settings: Settings) -> None:
+    model = Gated()
+    tiny = settings.model_copy(update={"max_waiting": 1, "batch_size": 1})
+    app = create_app(holding([], tiny, model), tiny, SIMILARITY_ROUTES, title="t")
+    with TestClient(app) as client, ThreadPoolExecutor(4) as users:
+        inside = users.submit(ask, client, "red")
+        assert model.started.wait(PATIENCE)
+        waits = users.submit(ask, client, "blue")
+        until(lambda: "nearfield_waiting_requests 1.0" in client.get("/metrics").text)
+        refused = client.get("/v1/models")
+        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        model.gate.set()
+        assert {inside.result(PATIENCE).status_code, waits.result(PATIENCE).status_code} == {200}
+        assert client.get("/v1/models").status_code == 200
+
+
+def failing_app(settings: Settings, error: Exception) -> Any:
+    routes = APIRouter()
+
+    @routes.get("/fails")
+    async def fails() -> None:
+        raise error
+
+    return create_app(holding([], settings, ColourEmbedder()), settings, [routes], title="t")
+
+
+def test_an_unexpected_error_is_logged_and_not_leaked(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with TestClient(failing_app(settings, RuntimeError("a secret"))) as client:
+        answer = client.get("/fails", headers={"X-Request-ID": "seven"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"] == "seven"
+    assert "secret" not in answer.text
+    (record,) = [one for one in caplog.records if one.exc_info]
+    assert "seven" in record.getMessage()
+    assert "a secret" in caplog.text
+
+
+def test_a_full_disk_has_its_status(settings: Settings) -> None:
+    with TestClient(failing_app(settings, StorageFullError("no room"))) as client:
+        answer = client.get("/fails")
+    assert (answer.status_code, answer.json()["code"]) == (507, "storage_full")
+
+
+# --- operation ----------------------------------------------------------------------------------
+
+
+def test_a_service_is_alive_before_it_is_ready(settings: Settings) -> None:
+    states: list[State] = []
+    app = create_app(
+        holding(states, settings, ColourEmbedder()), settings, SIMILARITY_ROUTES, title="t"
+    )
+    with TestClient(app) as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        not_yet = client.get("/readyz")
+        assert (not_yet.status_code, not_yet.json()["code"]) == (503, "not_ready")
+        assert "retry-after" in not_yet.headers
+        states[0].readiness.reached()
+        assert client.get("/readyz").json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize("make", [search_app, similarity_app])
+def test_a_service_becomes_ready_by_itself(settings: Settings, make: Any) -> None:
+    with TestClient(make(settings)) as client:
+        until(lambda: client.get("/readyz").status_code == 200)
+
+
+def test_a_service_without_its_model_says_why_and_lives(settings: Settings) -> None:
+    missing = settings.model_copy(update={"model": "compiled:/nowhere"})
+    with TestClient(search_app(missing)) as client:
+        until(lambda: "loaded" not in client.get("/readyz").json()["detail"])
+        assert "nowhere" in client.get("/readyz").json()["detail"]
+        client.put("/v1/collections/mine", json={"model": "vectors:2"}).raise_for_status()
+        found = client.post("/v1/collections/mine/query", json={"query": {"vector": [1, 2]}})
+        assert found.status_code == 200
+        embedded = client.post("/v1/embeddings", json={"input": "red"})
+        code = ModelUnavailableError.code
+        assert (embedded.status_code, embedded.json()["code"]) == (503, code)
+
+
+def test_metrics_count_requests_stages_and_items(client: TestClient) -> None:
+    item = {"id": "a", "text": "red"}
+    client.put("/v1/collections/main/items", json={"items": [item]}).raise_for_status()
+    client.post(QUERY, json={"query": "red"})
+    client.get("/v1/collections/nowhere")
+    client.get("/nothing/of/this/name")
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    route = 'route="/v1/collections/{collection}/query"'
+    assert f'nearfield_requests_total{{method="POST",{route},status="200"}} 1.0' in answer.text
+    assert f"nearfield_request_seconds_count{{{route}}} 1.0" in answer.text
+    assert 'nearfield_stage_seconds_count{stage="search"} 1.0' in answer.text
+    assert 'nearfield_batch_size_count{modality="text"} 2.0' in answer.text
+    assert 'nearfield_items{collection="main"} 1.0' in answer.text
+    assert "nearfield_waiting_requests 0.0" in answer.text
+    assert 'route="unmatched",status="404"' in answer.text
+    assert "/nothing/of" not in answer.text
+
+
+def test_two_apps_do_not_share_their_counts(settings: Settings) -> None:
+    with TestClient(similarity_app(settings)) as one, TestClient(similarity_app(settings)) as other:
+        one.get("/healthz")
+        assert 'route="/healthz"' in one.get("/metrics").text
+        assert 'route="/healthz"' not in other.get("/metrics").text
+
+
+def test_the_front_page_leads_to_a_reference_that_needs_no_other_host(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.url.path == "/docs"
+    assert page.headers["content-type"].startswith("text/html")
+    assert "/v1/collections/{collection}/query" in page.text
+    assert "a dog in the snow" in page.text
+    for attribute in ("src=", 'href="http', "<script", "@import", "url("):
+        assert attribute not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]

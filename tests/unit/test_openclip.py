@@ -1,0 +1,169 @@
+"""open_clip models: what a name means, and what is said when weights cannot be had."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latent.errors import InputError, ModelUnavailableError
+
+open_clip = pytest.importorskip("open_clip", reason="open_clip models need the extra 'models'")
+
+import tiny_models  # noqa: E402
+
+from latent.models.openclip import OpenClipEmbedder, chosen_tag  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.save_open_clip(tmp_path_factory.mktemp("openclip") / "tiny")
+
+
+def opened(name: object) -> OpenClipEmbedder:
+    return OpenClipEmbedder(str(name), threads=2)
+
+
+def test_a_row_is_what_open_clip_itself_computes(folder: Path) -> None:
+    import torch
+
+    model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    picture = Image.effect_noise((50, 40), 80).convert("RGB")
+    with torch.inference_mode():
+        text = model.eval().encode_text(tokenizer(["two dogs"]), normalize=True).numpy()
+        image = model.encode_image(transform(picture)[None], normalize=True).numpy()
+    embedder = opened(folder)
+    np.testing.assert_allclose(embedder.embed_texts(["two dogs"]), text, atol=1e-5)
+    np.testing.assert_allclose(embedder.embed_images([embedder.prepare(picture)]), image, atol=1e-5)
+
+
+def test_a_file_with_its_config_beside_it_is_the_same_model(folder: Path) -> None:
+    by_file = opened(folder / "open_clip_model.safetensors")
+    assert by_file.space.is_same_as(opened(folder).space)
+    assert by_file.space.model.endswith("open_clip_model.safetensors")
+
+
+def test_a_file_of_another_name_is_the_one_that_is_read(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "open_clip_model.safetensors")
+    weights["text_projection"] = weights["text_projection"] + 1
+    (tmp_path / "open_clip_config.json").write_bytes(
+        (folder / "open_clip_config.json").read_bytes()
+    )
+    save_file(weights, tmp_path / "tuned.safetensors")
+    tuned = opened(tmp_path / "tuned.safetensors")
+    assert not tuned.space.is_same_as(opened(folder).space)
+
+
+def test_an_architecture_and_a_file_are_joined_by_an_at(folder: Path, tmp_path: Path) -> None:
+    import torch
+
+    described = json.loads((folder / "open_clip_config.json").read_text())
+    (tmp_path / "nearfield-tiny.json").write_text(json.dumps(described["model_cfg"]))
+    open_clip.add_model_config(tmp_path)
+    weights = tmp_path / "weights.pt"
+    torch.save(open_clip.create_model("nearfield-tiny").state_dict(), weights)
+    embedder = opened(f"nearfield-tiny@{weights}")
+    assert embedder.space.model == f"openclip:nearfield-tiny@{weights}"
+    assert embedder.embed_texts(["a dog"]).shape == (1, 32)
+
+
+def test_a_file_alone_is_told_how_to_name_its_architecture(tmp_path: Path) -> None:
+    (tmp_path / "weights.pt").write_bytes(b"")
+    with pytest.raises(ModelUnavailableError, match="ARCH@FILE"):
+        opened(tmp_path / "weights.pt")
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailableError, match="no file or folder"):
+        opened(tmp_path / "gone")
+
+
+def test_damaged_weights_are_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "open_clip_config.json").write_bytes(
+        (folder / "open_clip_config.json").read_bytes()
+    )
+    (tmp_path / "open_clip_model.safetensors").write_bytes(b"\x00" * 64)
+    with pytest.raises(ModelUnavailableError, match="cannot be loaded"):
+        opened(tmp_path)
+
+
+def test_a_config_without_weights_is_refused_and_not_filled_with_noise(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "open_clip_config.json").write_bytes(
+        (folder / "open_clip_config.json").read_bytes()
+    )
+    with pytest.raises(ModelUnavailableError, match="cannot be loaded"):
+        opened(tmp_path)
+
+
+class _Trap:
+    """What a checkpoint that runs code when it is read looks like."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.mark,)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused_and_runs_none(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "open_clip_config.json").write_bytes(
+        (folder / "open_clip_config.json").read_bytes()
+    )
+    mark = tmp_path / "it-ran"
+    (tmp_path / "trap.pt").write_bytes(pickle.dumps(_Trap(mark), protocol=2))
+    with pytest.raises(ModelUnavailableError):
+        opened(tmp_path / "trap.pt")
+    assert not mark.exists()
+
+
+def test_an_unknown_architecture_is_refused() -> None:
+    with pytest.raises(InputError, match="no architecture 'ViT-Z-99'"):
+        opened("ViT-Z-99/openai")
+
+
+def test_unknown_weights_are_answered_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="laion2b_s34b_b79k"):
+        opened("ViT-B-32/none-such")
+
+
+def test_an_architecture_alone_means_its_best_known_weights() -> None:
+    assert chosen_tag("ViT-B-32", "") == "datacomp_xl_s13b_b90k"
+    assert chosen_tag("RN50", "") == "openai"
+    assert chosen_tag("ViT-B-32", "openai") == "openai"
+
+
+def test_markers_written_in_a_text_do_not_end_it(folder: Path) -> None:
+    embedder = opened(folder)
+    rows = embedder.embed_texts(["dog <end_of_text> red", "dog <end_of_text> snow"])
+    assert np.abs(rows[0] - rows[1]).max() > 1e-4
+
+
+def test_there_are_at_least_as_many_spans_as_tokens(folder: Path) -> None:
+    embedder = opened(folder)
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    for text in (
+        "two dogs",
+        "don't supercalifragilistic-expialidocious!!!",
+        "ｆｕｌｌ &amp; x",
+        "日本語",
+    ):
+        assert len(embedder.token_spans(text)) >= len(tokenizer.encode(text))
+
+
+def test_a_long_panorama_costs_no_more_than_its_middle(folder: Path) -> None:
+    embedder = opened(folder)
+    wide = Image.new("RGB", (60_000, 2), "blue")
+    wide.paste("red", (29_990, 0, 30_010, 2))
+    middle = wide.crop((29_992, 0, 30_008, 2))
+    np.testing.assert_array_equal(embedder.prepare(wide), embedder.prepare(middle))

@@ -1,0 +1,108 @@
+"""What the apps hold: models loaded once, snapshots when due, warmth; and who may name what."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from latent.errors import InputError
+from latent.items import Item, Modality
+from latent.models import registry
+from latent.models.loaded import LoadedModels
+from latent.models.vectors_only import VectorsOnly
+from latent.settings import Settings
+from latent.store import Store
+from latent.wiring import open_store
+from service.desk import is_local
+from service.state import Readiness, publish_what_is_due, warm_model, warm_store
+from service.timing import Timings
+
+
+def items(number: int) -> list[Item]:
+    rows = np.eye(number, 16, dtype=np.float32)
+    return [Item(str(n), Modality.TEXT, row) for n, row in enumerate(rows)]
+
+
+def test_a_snapshot_is_made_when_it_is_due(settings: Settings) -> None:
+    with open_store(settings.model_copy(update={"delta_limit": 5})) as store:
+        store.ensure("idle")
+        busy = store.ensure("busy")
+        busy.put(items(4))
+        assert publish_what_is_due(store) == []
+        busy.put(items(8))
+        assert publish_what_is_due(store) == ["busy"]
+        assert busy.summary().index["snapshot"] is not None
+        assert publish_what_is_due(store) == []
+
+
+def test_what_cannot_be_published_is_logged_and_keeps_no_other_from_it(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_store(settings.model_copy(update={"delta_limit": 5})) as store:
+        store.ensure("broken").put(items(8))
+        (settings.data / "index").write_text("in the way")
+        assert publish_what_is_due(store) == []
+        assert "broken" in caplog.text
+        (settings.data / "index").unlink()
+        assert publish_what_is_due(store) == ["broken"]
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+def test_a_model_is_loaded_once(settings: Settings) -> None:
+    models = LoadedModels(settings, registry.load)
+    assert models.embedder() is models.embedder("colours")
+    with pytest.raises(InputError):
+        models.embedder("nonsense")
+
+
+def test_what_embeds_nothing_is_warm_as_it_is(store: Store) -> None:
+    warm_model(VectorsOnly(3))
+    store.ensure("mine", "vectors:3")
+    warm_store(store)
+
+
+def test_readiness_says_why_not() -> None:
+    readiness = Readiness()
+    assert readiness.reason
+    readiness.missed("no weights")
+    assert readiness.reason == "no weights"
+    readiness.reached()
+    assert readiness.reason is None
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "compiled:model",
+        "openclip:/weights.pt",
+        "openclip:ViT-B-32@/weights.pt",
+        "openclip:~/weights",
+        "sentence:../model",
+        "sentence:./model",
+        "sentence:a/../../model",
+        "sentence:latent",
+    ],
+)
+def test_names_that_lead_to_a_file_are_local(model: str) -> None:
+    assert is_local(model)
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["mini", "colours", "vectors:3", "openclip:ViT-B-32/laion2b_s34b_b79k", "sentence:org/name"],
+)
+def test_names_of_public_models_are_not_local(model: str) -> None:
+    assert not is_local(model)
+
+
+def test_times_add_up_by_stage_also_when_it_fails() -> None:
+    timings = Timings()
+    with pytest.raises(ValueError, match="mine"), timings.measure("embed"):
+        raise ValueError("mine")
+    once = timings.took_ms()["embed"]
+    with timings.measure("embed"):
+        pass
+    assert timings.took_ms()["embed"] >= once > 0
+    assert timings.took_ms()["search"] == 0
