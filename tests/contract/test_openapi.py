@@ -146,7 +146,7 @@ def test_the_uploads_take_what_they_say(client: TestClient, photos: Path) -> Non
     stored = client.post("/v1/collections/main/items/upload", files={"files": ("a.png", picture)})
     assert [one["status"] for one in stored.json()["items"]] == ["indexed"]
     asked = client.post("/v1/collections/main/query/upload", files={"image": ("a.png", picture)})
-    assert [hit["uri"] for hit in asked.json()["hits"]] == ["a.png"]
+    assert asked.json()["hits"][0]["uri"] == "a.png"
 
 
 def test_the_example_picture_is_one() -> None:

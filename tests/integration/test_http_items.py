@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from latent.catalog import Catalog
 from latent.items import Vectors
 from latent.models.colours import ColourEmbedder
+from latent.models.loaded import LoadedModels
 from latent.settings import Settings
 from latent.store import Store
 from latent.tables import open_engine
@@ -173,7 +174,9 @@ def test_nothing_is_embedded_for_what_is_unchanged(settings: Settings) -> None:
     model = CountingColours()
     settings.data.mkdir(parents=True)
     engine = open_engine(f"sqlite:///{settings.data / 'catalog.sqlite3'}")
-    store = Store(settings, Catalog(engine), settings.data / "index", lambda name, _: model)
+    store = Store(
+        settings, Catalog(engine), settings.data / "index", LoadedModels(settings, lambda *_: model)
+    )
 
     @asynccontextmanager
     async def opened(metrics: Metrics) -> Any:
