@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 WORDS = ("a", "green", "red", "thing", "dog", "dogs", "two", "runs", "word", "snow", "in", "the")
 
@@ -159,7 +160,7 @@ def save_compiled(folder: Path, *, dim: int = 8) -> Path:
     ).folder
 
 
-def _word_pieces():  # type: ignore[no-untyped-def]
+def _word_pieces() -> Any:
     """BERT's tokenizer over a handful of words and all ASCII letters."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

@@ -38,7 +38,8 @@ class Convolution(nn.Sequential):
     def forward(self, pixels: Tensor) -> Tensor:
         if self.stride == 2:
             pixels = F.pad(pixels, (0, 1, 0, 1))
-        return F.relu6(self[0](pixels))
+        filtered: Tensor = F.relu6(self[0](pixels))
+        return filtered
 
 
 class InvertedResidual(nn.Module):
@@ -56,7 +57,8 @@ class InvertedResidual(nn.Module):
         self.has_shortcut = stride == 1 and inputs == outputs
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return pixels + self.conv(pixels) if self.has_shortcut else self.conv(pixels)
+        filtered: Tensor = self.conv(pixels)
+        return pixels + filtered if self.has_shortcut else filtered
 
 
 class MobileNetV2(nn.Module):
@@ -78,7 +80,8 @@ class MobileNetV2(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.features(pixels).mean((2, 3))
+        pooled: Tensor = self.features(pixels).mean((2, 3))
+        return pooled
 
 
 class Classifier(nn.Module):
@@ -97,7 +100,8 @@ class Classifier(nn.Module):
         )
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.classifier(self.backbone(pixels))
+        logits: Tensor = self.classifier(self.backbone(pixels))
+        return logits
 
 
 class ImageTower(nn.Module):

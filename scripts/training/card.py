@@ -5,7 +5,7 @@ Knows nothing about how they were measured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latent.models.artifact import Artifact
@@ -99,12 +99,16 @@ def model_card(artifact: Artifact, trained: Mapping[str, Any]) -> str:
         cosine=figures["text_cosine_to_original_least"],
         named1=figures["class_named_at_1"],
         named5=figures["class_named_at_5"],
-        recipe=_recipe(trained.get("recipe", {})),
+        recipe=_recipe(trained.get("stages", [])),
     )
 
 
-def _recipe(recipe: Mapping[str, object]) -> str:
-    if not recipe:
+def _recipe(stages: Sequence[Mapping[str, object]]) -> str:
+    if not stages:
         return "(the recipe was not kept with these weights)"
-    rows = "\n".join(f"| {name} | {value} |" for name, value in recipe.items())
-    return f"| | |\n|---|---|\n{rows}"
+    heads = "".join(f" stage {number} |" for number in range(1, len(stages) + 1))
+    rows = [
+        f"| {name} | " + " | ".join(str(stage[name]) for stage in stages) + " |"
+        for name in stages[0]
+    ]
+    return "\n".join([f"| |{heads}", "|---|" + "---|" * len(stages), *rows])

@@ -115,11 +115,14 @@ def whole(photos: Sequence[Photo], size: int) -> Tensor:
     return to_input([_resized(photo.pixels, size, None) for photo in photos])
 
 
-def augmented(photos: Sequence[Photo], size: int, pool: ThreadPoolExecutor, seed: int) -> Tensor:
+def augmented(
+    photos: Sequence[Photo], size: int, pool: ThreadPoolExecutor, *, least_crop: float, seed: int
+) -> Tensor:
     """Random crops, mirrored and recoloured, `(n, 3, size, size)` float32 in [-1, 1]."""
     chance = random.Random(seed)
     jobs = [
-        (photo.pixels, _crop(photo.pixels.shape, chance), chance.random() < 0.5) for photo in photos
+        (photo.pixels, _crop(photo.pixels.shape, chance, least_crop), chance.random() < 0.5)
+        for photo in photos
     ]
 
     def one(
@@ -138,9 +141,11 @@ def to_input(images: Sequence[NDArray[np.uint8]]) -> Tensor:
     return (stacked.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
-def _crop(shape: tuple[int, ...], chance: random.Random) -> tuple[float, float, float, float]:
+def _crop(
+    shape: tuple[int, ...], chance: random.Random, least: float
+) -> tuple[float, float, float, float]:
     height, width = shape[:2]
-    area = height * width * chance.uniform(0.35, 1.0)
+    area = height * width * chance.uniform(least, 1.0)
     aspect = (width / height) ** chance.random() * chance.uniform(0.8, 1.25)
     across = min(width, (area * aspect) ** 0.5)
     down = min(height, (area / aspect) ** 0.5)

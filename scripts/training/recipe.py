@@ -39,7 +39,7 @@ TEMPLATES = ("a photo of a {}.", "{}", "a close-up photo of a {}.", "there is a 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every number of a training run; the model card prints it."""
+    """Every number of one stage of a training run; the model card prints them."""
 
     epochs: int = 9
     size: int = 160
@@ -57,8 +57,19 @@ class Recipe:
     warm_up: float = 0.05
     tiny_share: float = 0.15
     frozen_blocks: int = 4
+    least_crop: float = 0.35
     seed: int = 7
-    bfloat16: bool = False
+
+
+STAGES = (
+    Recipe(),
+    # Crops show things larger than a whole photo does, and a network remembers the size it saw:
+    # a short second stage on nearly whole photos, larger (Touvron et al., arXiv 1906.06423).
+    Recipe(
+        epochs=4, size=192, least_crop=0.7, backbone_rate=5e-5, head_rate=3e-4, warm_up=0.1, seed=8
+    ),
+)
+"""What `scripts/train` runs, one after the other, each from where the last one ended."""
 
 
 @dataclass(frozen=True)
@@ -165,33 +176,53 @@ def distil(images: Tensor, classes: Tensor, taught: Tensor, scale: Tensor) -> Te
     return F.cross_entropy(scale * images @ classes.T, taught)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """All that a run learns from; `taught` `(n, 1000)` is what the classifier says of `others`."""
+
+    corpus: Corpus
+    words: Words
+    classifier: Classifier
+    others: list[Photo]
+    taught: Tensor
+
+
+def prepare(folder: Path, text_tower: Path, kept: Path) -> Lesson:
+    """Decode the photos, place the words, ask the classifier; what takes minutes is kept."""
+    log.info("decoding the photos in %s", folder)
+    corpus = read_corpus(folder)
+    words = Words(**_once(kept / "words.pt", lambda: asdict(embed_words(corpus, text_tower))))
+    classifier = Classifier(folder / "mobilenet_v2_imagenet.safetensors")
+    others = corpus.unlabelled + corpus.classes_train + corpus.tiny
+    log.info("asking the pretrained classifier about %d photos", len(others))
+    taught = _once(kept / "taught.pt", lambda: teach(classifier, others))
+    for row, photo in enumerate(others):
+        if photo.label >= 0:
+            taught[row] *= 0.5
+            taught[row, photo.label] += 0.5
+    return Lesson(corpus, words, classifier, others, taught)
+
+
 class Learner:
     """One training run: holds the tower, its average, and the words it learns from."""
 
-    def __init__(
-        self, recipe: Recipe, corpus: Corpus, words: Words, weights: Path, kept: Path
-    ) -> None:
+    def __init__(self, recipe: Recipe, lesson: Lesson, start: Path | None = None) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.corpus, self.words = recipe, corpus, words
-        classifier = Classifier(weights)
-        self.others = corpus.unlabelled + corpus.classes_train + corpus.tiny
-        log.info("asking the pretrained classifier about %d photos", len(self.others))
-        self.taught = _once(kept / "taught.pt", lambda: teach(classifier, self.others))
-        for row, photo in enumerate(self.others):
-            if photo.label >= 0:
-                self.taught[row] *= 0.5
-                self.taught[row, photo.label] += 0.5
+        self.recipe, self.corpus, self.words = recipe, lesson.corpus, lesson.words
+        self.others, self.taught = lesson.others, lesson.taught
         self.tower = ImageTower(
-            classifier.backbone,
-            dim=words.captions.shape[1],
+            lesson.classifier.backbone,
+            dim=self.words.captions.shape[1],
             hidden=recipe.hidden,
             dropout=recipe.dropout,
         ).to(memory_format=torch.channels_last)
+        if start is not None:
+            self.tower.load_state_dict(torch.load(start, weights_only=True))
         self.tower.backbone.features[: recipe.frozen_blocks].requires_grad_(False)
         self.average = deepcopy(self.tower)
         self.scale = nn.Parameter(torch.tensor(math.log(1 / 0.06)))
         self.class_scale = nn.Parameter(torch.tensor(math.log(1 / 0.06)))
-        self.bank = words.captions[[c for photo in corpus.train for c in photo.captions]]
+        self.bank = self.words.captions[[c for photo in self.corpus.train for c in photo.captions]]
 
     def run(self, pool: ThreadPoolExecutor, history: Path) -> nn.Module:
         """Train for all epochs and return the averaged tower; progress goes to `history`."""
@@ -211,7 +242,7 @@ class Learner:
                     group["lr"] = rate * _pace(step / total, recipe.warm_up)
                 loss = self._loss(*job)
                 optimiser.zero_grad(set_to_none=True)
-                loss.backward()
+                torch.autograd.backward(loss)
                 nn.utils.clip_grad_norm_(self.tower.parameters(), 1.0)
                 optimiser.step()
                 self._take_average(step)
@@ -228,7 +259,9 @@ class Learner:
 
     def _optimiser(self) -> torch.optim.Optimizer:
         """AdamW; no decay on biases, norms and temperatures."""
-        backbone, head, bare = [], [], [self.scale, self.class_scale]
+        backbone: list[nn.Parameter] = []
+        head: list[nn.Parameter] = []
+        bare: list[nn.Parameter] = [self.scale, self.class_scale]
         for name, weight in self.tower.named_parameters():
             if not weight.requires_grad:
                 continue
@@ -267,6 +300,7 @@ class Learner:
                 photos + [self.others[row] for row in picked],
                 recipe.size,
                 pool,
+                least_crop=recipe.least_crop,
                 seed=chance_seed + number,
             )
             return pixels, photos, picked
@@ -282,9 +316,7 @@ class Learner:
 
     def _loss(self, pixels: Tensor, photos: Sequence[Photo], picked: Sequence[int]) -> Tensor:
         self.tower.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            images = self.tower(pixels)
-        images = images.float()
+        images = self.tower(pixels)
         own = torch.stack([self.words.captions[list(photo.captions)] for photo in photos])
         captioned, others = images[: len(photos)], images[len(photos) :]
         loss = contrast(captioned, own, self.scale.exp().clamp(max=100))
@@ -325,20 +357,20 @@ def _once(path: Path, make: Callable[[], T]) -> T:
     return kept
 
 
-def train(recipe: Recipe, folder: Path, text_tower: Path, out: Path) -> dict[str, float]:
+def train(
+    folder: Path, text_tower: Path, out: Path, *, stages: Sequence[Recipe], start: Path | None
+) -> dict[str, float]:
     """Train from the data in `folder`; `tower.pt`, `recipe.json`, `history.jsonl` go to `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    log.info("decoding the photos in %s", folder)
-    corpus = read_corpus(folder)
-    placed = _once(out / "words.pt", lambda: asdict(embed_words(corpus, text_tower)))
-    words = Words(**placed)
-    learner = Learner(recipe, corpus, words, folder / "mobilenet_v2_imagenet.safetensors", out)
+    lesson = prepare(folder, text_tower, out)
     history = out / "history.jsonl"
     history.unlink(missing_ok=True)
+    figures: dict[str, float] = {}
     with ThreadPoolExecutor(2) as pool:
-        tower = learner.run(pool, history)
-    figures = measure(tower, corpus, words, recipe.size)
-    (out / "recipe.json").write_text(
-        json.dumps({"recipe": asdict(recipe), "val": figures}, indent=2)
-    )
+        for recipe in stages:
+            tower = Learner(recipe, lesson, start).run(pool, history)
+            start = out / "tower.pt"
+            figures = measure(tower, lesson.corpus, lesson.words, recipe.size)
+    written = {"stages": [asdict(recipe) for recipe in stages], "val": figures}
+    (out / "recipe.json").write_text(json.dumps(written, indent=2))
     return figures

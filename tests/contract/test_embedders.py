@@ -11,7 +11,7 @@ import tiny_models
 from PIL import Image
 
 from latent.errors import InputError, UnsupportedMediaError
-from latent.items import Modality
+from latent.items import Modality, Vectors
 from latent.models import mini, registry
 from latent.models.embedder import Embedder
 from latent.settings import Settings
@@ -193,9 +193,9 @@ def test_eight_threads_agree(embedder: Embedder) -> None:
 def test_eight_threads_prepare_and_place_pictures_alike(
     pictures_embedder: Embedder, pictures: list[Image.Image]
 ) -> None:
-    def place(number: int) -> np.ndarray:
+    def place(number: int) -> Vectors:
         one = pictures_embedder.prepare(pictures[number % len(pictures)])
-        return pictures_embedder.embed_images([one])[0]
+        return pictures_embedder.embed_images([one])
 
     expected = [place(number) for number in range(len(pictures))]
     with ThreadPoolExecutor(8) as pool:

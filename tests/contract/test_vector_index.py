@@ -35,7 +35,8 @@ def index(request: pytest.FixtureRequest) -> VectorIndex:
 
 def unit(rows: object) -> NDArray[np.float32]:
     array = np.asarray(rows, np.float32)
-    return array / np.linalg.norm(array, axis=-1, keepdims=True)
+    rows_of_length_1: NDArray[np.float32] = array / np.linalg.norm(array, axis=-1, keepdims=True)
+    return rows_of_length_1
 
 
 def random_rows(count: int, seed: int = 0) -> NDArray[np.float32]:

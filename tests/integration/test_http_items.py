@@ -140,7 +140,7 @@ def test_one_bad_item_keeps_no_other_from_being_stored(client: TestClient, photo
 
 
 def test_an_item_that_did_not_change_is_unchanged(client: TestClient, photos: Path) -> None:
-    items = [
+    items: list[dict[str, Any]] = [
         {"id": "a", "text": "red", "metadata": {"n": 1}},
         {"id": "b", "image": picture(photos / "red.png")},
         {"id": "c", "vector": [1.0, 2.0] * 8, "modality": "image"},
@@ -273,7 +273,8 @@ def test_more_items_than_the_limit_are_refused(settings: Settings) -> None:
     with TestClient(search_app(small)) as client:
         client.put("/v1/collections/main", json={}).raise_for_status()
         items = [{"id": str(n), "text": "red"} for n in range(3)]
-        for body in ({"items": items}, {"items": []}):
+        bodies: list[dict[str, Any]] = [{"items": items}, {"items": []}]
+        for body in bodies:
             answer = client.put(ITEMS, json=body)
             assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
         assert "2" in client.put(ITEMS, json={"items": items}).json()["detail"]

@@ -45,7 +45,7 @@ def test_an_error_arrives_in_its_place_and_ends_it() -> None:
         return number
 
     jobs = (Job(lambda n=n: work(n)) for n in range(1000))  # type: ignore[misc]
-    got = []
+    got: list[int] = []
     with (
         pytest.raises(ValueError, match="two"),
         done_ahead(jobs, threads=1, window=3) as results,

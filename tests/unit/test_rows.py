@@ -255,7 +255,7 @@ def test_vectors_of_ones_own_are_taken_as_they_are(
 
 
 def test_a_vector_with_a_text_is_a_text_and_embeds_nothing(lister: Lister) -> None:
-    vector = [0.0] * 15 + [2.0]
+    vector: list[JSON] = [*[0.0] * 15, 2.0]
     lister(
         [
             {"id": "t", "text": "red", "vector": vector},
