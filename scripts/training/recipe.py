@@ -41,18 +41,18 @@ TEMPLATES = ("a photo of a {}.", "{}", "a close-up photo of a {}.", "there is a 
 class Recipe:
     """Every number of one stage of a training run; the model card prints them."""
 
-    epochs: int = 9
+    epochs: int = 7
     size: int = 160
     captioned_batch: int = 128
     other_batch: int = 64
-    backbone_rate: float = 1e-4
+    backbone_rate: float = 2e-4
     head_rate: float = 1e-3
-    weight_decay: float = 0.1
+    weight_decay: float = 0.05
     hidden: int = 1024
     dropout: float = 0.2
     average_decay: float = 0.996
-    class_weight: float = 1.0
-    bank_weight: float = 1.0
+    class_weight: float = 0.5
+    bank_weight: float = 0.0
     bank_temperature: float = 0.05
     warm_up: float = 0.05
     tiny_share: float = 0.15
@@ -66,7 +66,7 @@ STAGES = (
     # Crops show things larger than a whole photo does, and a network remembers the size it saw:
     # a short second stage on nearly whole photos, larger (Touvron et al., arXiv 1906.06423).
     Recipe(
-        epochs=4, size=192, least_crop=0.7, backbone_rate=5e-5, head_rate=3e-4, warm_up=0.1, seed=8
+        epochs=3, size=192, least_crop=0.7, backbone_rate=5e-5, head_rate=2e-4, warm_up=0.1, seed=8
     ),
 )
 """What `scripts/train` runs, one after the other, each from where the last one ended."""
