@@ -52,6 +52,23 @@ class Summary:
     index: dict[str, JSON]
 
 
+class _Served:
+    """An index that is searched, the snapshot under it, and the sequence it has followed to."""
+
+    def __init__(self, dim: int, snapshot: Snapshot | None) -> None:
+        self.snapshot = snapshot
+        self.sequence = snapshot.sequence if snapshot else 0
+        self.index = FaissIndex(snapshot.base if snapshot else empty_base(dim))
+
+    def take(self, changes: Changes) -> None:
+        """Take in what changed since."""
+        if len(changes.keys):
+            self.index.add(changes.keys, changes.vectors)
+        if len(changes.dropped):
+            self.index.drop(changes.dropped)
+        self.sequence = changes.sequence
+
+
 class Collection:
     """Items by id, and the nearest of them. Safe among threads and beside other processes."""
 
@@ -61,9 +78,7 @@ class Collection:
         self._folder = folder
         self._limits = limits
         self._following = threading.Lock()
-        self._sequence = 0
-        self._snapshot: Snapshot | None = None
-        self._index: FaissIndex | None = None
+        self._served: _Served | None = None
 
     @property
     def name(self) -> str:
@@ -140,7 +155,7 @@ class Collection:
             FilterError: `where` cannot be understood.
         """
         unit = unit_rows(query, self.space.dim)[0]
-        index = self._followed()
+        index = self._followed().index
         only: Keys | None = None
         if where or modality is not None:
             only = self._catalog.matching(self._entry, where=where, modality=modality)
@@ -167,7 +182,7 @@ class Collection:
     def summary(self) -> Summary:
         """What the collection holds right now."""
         counts = self._catalog.counts(self._entry)
-        index = self._followed()
+        served = self._followed()
         return Summary(
             name=self.name,
             space=self.space,
@@ -175,12 +190,12 @@ class Collection:
             images=counts.images,
             texts=counts.texts,
             failed=counts.failed,
-            sequence=self._sequence,
+            sequence=served.sequence,
             index={
-                "kind": index.kind.value,
-                "snapshot": self._snapshot.sequence if self._snapshot else None,
-                "delta": index.delta_size,
-                "bytes": self._snapshot.bytes if self._snapshot else 0,
+                "kind": served.index.kind.value,
+                "snapshot": served.snapshot.sequence if served.snapshot else None,
+                "delta": served.index.delta_size,
+                "bytes": served.snapshot.bytes if served.snapshot else 0,
             },
         )
 
@@ -229,7 +244,7 @@ class Collection:
         Enough is a twentieth of the items, at least `least`, at most the limit of the delta. When
         another process is at it already, this one leaves it to that one.
         """
-        index = self._followed()
+        index = self._followed().index
         enough = min(self._limits.delta, max(least, len(index) // 20))
         outgrown = index.kind is Kind.EXACT and len(index) > self._limits.exact
         if not (force or outgrown or index.changes >= enough):
@@ -269,7 +284,7 @@ class Collection:
         self._make_folder()
         with FileLock(self._folder / "publish.lock"), self._following:
             snapshot.discard(self._folder, keep=None)
-            self._index, self._snapshot, self._sequence = None, None, 0
+            self._served = None
         self.publish(force=True)
 
     # --- inside -------------------------------------------------------------------------------
@@ -291,52 +306,44 @@ class Collection:
     def _follow_up(self, written: Written, put: Sequence[Item] = ()) -> None:
         """Take an own write into the index; if others wrote between, the next search catches up."""
         with self._following:
-            if self._index is None or written.sequence != self._sequence + 1:
+            served = self._served
+            if served is None or written.sequence != served.sequence + 1:
                 return
-            if put:
-                self._index.add(written.keys, np.stack([item.vector for item in put]))
-            self._index.drop(written.dropped)
-            self._sequence = written.sequence
-
-    def _followed(self) -> FaissIndex:
-        """The index, after everything committed so far."""
-        with self._following:
-            if self._index is None:
-                self._index = self._open()
-            elif self._catalog.sequence(self._entry) != self._sequence:
-                self._catch_up(self._index)
-                if self._index.changes > self._limits.delta:
-                    self._take_newer_snapshot()
-            return self._index
-
-    def _open(self, start: Snapshot | None = None) -> FaissIndex:
-        """An index from `start` or the newest snapshot, caught up with the catalog."""
-        if start is None:
-            start = snapshot.newest(
-                self._folder,
-                fingerprint=self.space.fingerprint,
-                until=self._catalog.sequence(self._entry),
+            vectors = (
+                np.stack([item.vector for item in put]) if put else np.empty((0, 0), np.float32)
             )
-        self._snapshot = start if start and start.sequence else None
-        self._sequence = start.sequence if start else 0
-        index = FaissIndex(start.base if start else empty_base(self.space.dim))
-        self._catch_up(index)
-        return index
+            served.take(Changes(written.sequence, written.keys, vectors, written.dropped))
 
-    def _catch_up(self, index: FaissIndex) -> None:
-        changes = self._catalog.changes_since(self._entry, self._sequence)
-        if len(changes.keys):
-            index.add(changes.keys, changes.vectors)
-        if len(changes.dropped):
-            index.drop(changes.dropped)
-        self._sequence = changes.sequence
+    def _followed(self) -> _Served:
+        """What is served, after everything committed so far."""
+        with self._following:
+            served = self._served
+            if served is None:
+                served = self._served = self._opened()
+            elif self._catalog.sequence(self._entry) != served.sequence:
+                self._catch_up(served)
+                if served.index.changes > self._limits.delta and self._has_newer_snapshot(served):
+                    served = self._served = self._opened()
+            return served
 
-    def _take_newer_snapshot(self) -> None:
-        """Change over to a snapshot that another process has published."""
-        held = self._snapshot.sequence if self._snapshot else 0
-        made = snapshot.sequences(self._folder)
-        if made and made[0] > held:
-            self._index = self._open()
+    def _opened(self) -> _Served:
+        """The newest snapshot, caught up with the catalog; served by nobody yet."""
+        newest = snapshot.newest(
+            self._folder,
+            fingerprint=self.space.fingerprint,
+            until=self._catalog.sequence(self._entry),
+        )
+        served = _Served(self.space.dim, newest)
+        self._catch_up(served)
+        return served
+
+    def _catch_up(self, served: _Served) -> None:
+        served.take(self._catalog.changes_since(self._entry, served.sequence))
+
+    def _has_newer_snapshot(self, served: _Served) -> bool:
+        """Whether another process has published one since."""
+        held = served.snapshot.sequence if served.snapshot else 0
+        return any(sequence > held for sequence in snapshot.sequences(self._folder))
 
     def _publish(self) -> None:
         now = self._catalog.changes_since(self._entry, 0)
@@ -345,17 +352,20 @@ class Collection:
         snapshot.publish(
             base, self._folder, sequence=now.sequence, fingerprint=self.space.fingerprint
         )
+        # Opened and caught up while searches go on with the old one, then changed over at once.
+        fresh = self._opened()
         with self._following:
-            self._index = self._open()
+            self._catch_up(fresh)
+            self._served = fresh
         snapshot.discard(self._folder, keep=now.sequence)
 
     def _at_one_moment(self) -> tuple[Changes, FaissIndex]:
         """Everything in the catalog and an index of exactly that, while others may be writing."""
         while True:
-            index = self._followed()
+            served = self._followed()
             truth = self._catalog.changes_since(self._entry, 0)
-            if truth.sequence == self._sequence:
-                return truth, index
+            if truth.sequence == served.sequence:
+                return truth, served.index
 
     def _named(self, key: int) -> str:
         item = self._catalog.by_key(self._entry, [key]).get(key)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -410,3 +412,30 @@ def test_reading_makes_no_data_folder(tmp_path: Path) -> None:
     with missing, open_store(settings, must_exist=True):
         pass
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_searches_go_on_while_a_snapshot_is_published(collection: Collection) -> None:
+    """Readers during writes, deletes and changes of snapshot: never an error, never a gap."""
+    collection.put([item("still", place(1))])
+    failures: list[str] = []
+    is_done = threading.Event()
+
+    def search() -> None:
+        while not is_done.is_set():
+            hits = collection.nearest(place(1), 3)
+            if not hits or hits[0].item.id != "still":
+                failures.append(f"found {ids(hits)}")
+                return
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(search) for _ in range(2)]
+        for turn in range(15):
+            collection.put([item(f"t{turn}", place(0.5, 1)), item("other", place(0, 1, turn))])
+            collection.drop([f"t{turn - 1}"])
+            collection.publish()
+        is_done.set()
+        for reader in readers:
+            reader.result()
+    assert not failures
+    assert collection.verify() == []
+    assert collection.count() == 3
