@@ -33,7 +33,7 @@ from indexer.report import Report
 from indexer.sources import require
 from indexer.watch import follow
 from latent.collection import Collection, Summary
-from latent.errors import InputError, SourceMissingError
+from latent.errors import InputError, NearfieldError, SourceMissingError
 from latent.items import JSON
 from latent.settings import Settings
 from latent.store import Store
@@ -68,8 +68,9 @@ def index(
     """
     for path in paths:
         require(path)
-    with open_store(settings) as store:
-        collection = store.ensure(name or settings.collection, model)
+    chosen = name or settings.collection
+    with open_store(settings) as store, _leaving_nothing_empty(store, chosen):
+        collection = store.ensure(chosen, model)
         embedder = store.embedder_for(collection)
 
         def once(chosen: Sequence[Path]) -> Report:
@@ -80,6 +81,20 @@ def index(
         _tell(report, as_json)
         if watch:
             _stay(paths, once, as_json, ignored=settings.data)
+
+
+@contextmanager
+def _leaving_nothing_empty(store: Store, name: str) -> Iterator[None]:
+    """Take back a collection that was made for something that was then refused."""
+    was_there = name in store.spaces()
+    try:
+        yield
+    except NearfieldError:
+        if not was_there and name in store.spaces():
+            made = store.collection(name)
+            if made.count() == 0 and not made.sources():
+                store.delete(name)
+        raise
 
 
 def _stay(
@@ -276,7 +291,13 @@ def repair(settings: Settings, as_json: bool, name: str | None) -> None:
 
 @click.command()
 @collection_option
-@click.option("--out", "path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@click.option(
+    "--out",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write to this file: .jsonl or .parquet.",
+)
 @click.option("--vectors", is_flag=True, help="Write the vectors as well.")
 @command_options
 def export(
@@ -286,6 +307,8 @@ def export(
 
     FILE ends in .jsonl or .parquet. With --vectors it can be indexed again as it is.
     """
+    if as_json and path is None:
+        raise click.UsageError("--json goes with --out; standard output is JSON Lines already")
     with open_store(settings, must_exist=True) as store:
         collection = store.collection(name or settings.collection)
         if path is None:

@@ -99,7 +99,13 @@ def similar(settings: Settings, as_json: bool, things: Sequence[str], model: str
 
 
 @click.command()
-@click.option("--app", type=click.Choice(["search", "similarity"]), default="search")
+@click.option(
+    "--app",
+    type=click.Choice(["search", "similarity"]),
+    default="search",
+    show_default=True,
+    help="Which service.",
+)
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0: any free one.")
 @command_options

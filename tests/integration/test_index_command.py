@@ -345,3 +345,26 @@ def test_a_person_at_a_terminal_sees_progress(tmp_path: Path, photos: Path) -> N
     assert "indexing" in seen
     assert "8/8" in seen
     assert json.loads(ended.stdout)["indexed"] == 8
+
+
+def test_what_is_refused_leaves_no_empty_collection(run: Run, tmp_path: Path) -> None:
+    np.save(tmp_path / "wide.npy", np.ones((2, 5), np.float32))
+    (tmp_path / "empty").mkdir()
+    assert "5" in only_error(run("index", tmp_path / "wide.npy"))
+    assert "no pictures or texts" in only_error(run("index", tmp_path / "empty"))
+    assert answer(run("collections", "--json")) == {"collections": []}
+
+
+def test_what_is_refused_takes_nothing_from_a_collection_that_was_there(
+    run: Run, tmp_path: Path, photos: Path
+) -> None:
+    run("index", photos)
+    np.save(tmp_path / "wide.npy", np.ones((2, 5), np.float32))
+    only_error(run("index", tmp_path / "wide.npy"))
+    (one,) = answer(run("collections", "--json"))["collections"]
+    assert one["items"] == 8
+
+
+def test_json_on_standard_output_twice_is_wrong_use(run: Run, photos: Path) -> None:
+    run("index", photos)
+    assert run("export", "--json").exit_code == 2

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import pages
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TUTORIAL = ROOT / "docs/tutorial/first-search.md"
+ROOT = pages.ROOT
+TUTORIAL = "docs/tutorial/first-search.md"
 
 
 def run(command: list[str], data: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -68,20 +71,38 @@ def test_the_front_door_and_a_first_text_query_need_no_torch() -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def commands_of(page: Path) -> list[str]:
-    """The lines behind a `$` in the console blocks of a page, in order."""
-    blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    return [line[2:] for block in blocks for line in block.splitlines() if line[:2] == "$ "]
+def typed_in_a_row(
+    commands: Sequence[str], data: Path, **more: str
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Type the commands in one shell, which ends at the first that fails; what each printed."""
+    mark = "--- the next command ---"
+    lines = ["set -euo pipefail", "trap 'kill $(jobs -p) || true' EXIT", "exec 2>&1"]
+    lines += [f"{command}\nprintf '\\n{mark}\\n'" for command in commands]
+    ended = run(["bash", "-c", "\n".join(lines)], data, **more)
+    return ended, ended.stdout.split(f"\n{mark}\n")
 
 
-@pytest.mark.skipif(not (ROOT / ".venv").is_dir(), reason="the tutorial begins with the demo")
-def test_the_lines_of_the_tutorial_run_as_written(tmp_path: Path) -> None:
+@pytest.fixture
+def free_port() -> int:
+    """Port 8000, if nobody has it."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", 8000)) == 0:
             pytest.skip("something listens on port 8000, which the tutorial uses")
-    lines = commands_of(TUTORIAL)
-    assert len(lines) >= 8
-    script = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
-    ended = run(["bash", "-c", script + "\n".join(lines)], tmp_path / "data", TMPDIR=str(tmp_path))
-    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
-    assert "rocket.jpg" in ended.stdout
+    return 8000
+
+
+@pytest.mark.skipif(not (ROOT / ".venv").is_dir(), reason="the tutorial begins with the demo")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the tutorial uses curl")
+@pytest.mark.usefixtures("free_port")
+def test_the_lines_of_the_tutorial_run_as_written_and_print_what_is_shown(tmp_path: Path) -> None:
+    typed = pages.typed(pages.read(TUTORIAL))
+    assert len(typed) >= 20
+    commands = [one.command for one in typed]
+    ended, printed = typed_in_a_row(commands, tmp_path / "data", TMPDIR=str(tmp_path))
+    assert ended.returncode == 0, ended.stdout[-3000:]
+    found = {
+        one.command: surprises
+        for one, real in zip(typed, printed, strict=False)
+        if (surprises := pages.surprises(one.shown, real))
+    }
+    assert not found, "\n".join(f"$ {command}\n{why}" for command, why in found.items())

@@ -1,30 +1,30 @@
-"""The reference is held against the code: settings, errors, links, the storage format."""
+"""The reference is held against the code: names, tables, links. Its examples run elsewhere."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import click
+import pages
 import pytest
 
+import nearfield
 from latent import errors
+from latent.models import registry
 from latent.settings import Settings
 from latent.tables import SCHEMA, metadata
 from service import problems
 
-ROOT = Path(__file__).parents[2]
+ROOT = pages.ROOT
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("latent/**/*.md")])
 
 
-def rows_of(path: str) -> dict[str, list[str]]:
-    """The cells of every table row that begins with a code word, by that word."""
-    lines = (ROOT / path).read_text().splitlines()
-    cells = [[c.strip() for c in line.strip("|").split("|")] for line in lines if line[:2] == "| "]
-    return {row[0].strip("`"): row for row in cells if row[0].startswith("`")}
-
-
 def test_the_settings_table_is_the_settings() -> None:
-    rows = rows_of("docs/reference/settings.md")
+    rows = pages.rows_of("docs/reference/settings.md")
     expected = {f"NEARFIELD_{name.upper()}" for name in Settings.model_fields}
     assert set(rows) == expected
     for name, field in Settings.model_fields.items():
@@ -40,7 +40,7 @@ def tree(cls: type[errors.NearfieldError] = errors.NearfieldError) -> set[str]:
 
 
 def test_the_errors_table_is_the_tree() -> None:
-    rows = rows_of("docs/reference/errors.md")
+    rows = pages.rows_of("docs/reference/errors.md")
     assert set(rows) == tree()
     for name, row in rows.items():
         cls = getattr(errors, name)
@@ -80,3 +80,32 @@ def test_every_module_that_the_walk_names_exists() -> None:
     for name in named:
         path = ROOT / name
         assert path.exists() or path.with_suffix(".py").exists(), name
+
+
+def typed_in_docs() -> Iterator[Any]:
+    """Every line of ours that a page tells to type, whole."""
+    for page in DOCS:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            found = re.match(r"(?: {4}|\$ )(?:\.venv/bin/)?nearfield (.*)", line)
+            if found and page.name != "CONTRIBUTING.md":
+                yield pytest.param(found[1], id=f"{page.name}: {found[1]}")
+
+
+@pytest.mark.parametrize("line", list(typed_in_docs()))
+def test_every_command_of_the_docs_is_one_that_nearfield_knows(line: str) -> None:
+    """Parsed by the real command line, and not run."""
+    words = shlex.split(re.split(r" [|>&]|  #", line)[0])
+    group: click.Command = nearfield.main
+    context = click.Context(group)
+    while isinstance(group, click.Group):
+        found = group.get_command(context, words.pop(0))
+        assert found is not None, line
+        group, context = found, click.Context(found)
+    group.make_context("typed", words)
+
+
+def test_every_form_of_a_model_is_in_the_how_to() -> None:
+    rows = pages.rows_of("docs/how-to/other-models.md")
+    assert {form.form.partition(":")[0] for form in registry.FORMS} == {
+        name.partition(":")[0] for name in rows
+    }
