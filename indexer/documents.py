@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -23,8 +24,13 @@ BOMS = (  # UTF-32 before UTF-16, whose mark it begins with
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 DECLARED = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+NOT_OF_PAGES = frozenset(
+    {"utf-7", "unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
+    | {"utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"}
+)
+"""Encodings that a page cannot declare: browsers do not know them, or could not read so far."""
 CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-MARKDOWN_TITLE = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*?)[ \t#]*$", re.MULTILINE)
+MARKDOWN_TITLE = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 RST_TITLE = re.compile(r"^(\S.*)\n([=\-~#*^\"'`+])\2{2,}[ \t]*$", re.MULTILINE)
 
 
@@ -48,7 +54,7 @@ def document(content: bytes, *, name: str, suffix: str) -> Document:
     else:
         pattern = {".md": MARKDOWN_TITLE, ".rst": RST_TITLE}.get(suffix)
         match = pattern.search(text) if pattern else None
-        found = Document(text, _title(match[1]) if match else None)
+        found = Document(text, _title(_heading(match, suffix)) if match else None)
     if not found.text.strip():
         raise UnsupportedMediaError(f"{name}: empty: there is no text in it")
     return found
@@ -81,6 +87,8 @@ def _by_trial(content: bytes, *, is_html: bool) -> str:
         encodings.insert(0, declared[1].decode("ascii", "replace"))
     for encoding in encodings:
         try:
+            if codecs.lookup(encoding).name in NOT_OF_PAGES:
+                continue
             return content.decode(encoding)
         except (LookupError, ValueError):  # an encoding that is unknown, or not this one
             continue
@@ -89,6 +97,13 @@ def _by_trial(content: bytes, *, is_html: bool) -> str:
 
 def _title(text: str) -> str | None:
     return " ".join(text.split())[:LONGEST_TITLE] or None
+
+
+def _heading(match: re.Match[str], suffix: str) -> str:
+    """The words of a heading; in Markdown, `#` behind a space at its end closes it."""
+    words = match[1].rstrip()
+    bare = words.rstrip("#") if suffix == ".md" else words
+    return bare if bare != bare.rstrip() else words
 
 
 # --- HTML -----------------------------------------------------------------------------------
@@ -105,11 +120,19 @@ PARAGRAPH = re.compile("p|h[1-6]|article|section|table")
 def _from_html(markup: str, name: str) -> Document:
     reader = _Reader()
     try:
-        reader.feed(markup)
+        reader.feed(_closed(markup))
         reader.close()
     except (AssertionError, ValueError) as error:  # the standard parser on malformed declarations
         raise UnsupportedMediaError(f"{name}: the HTML cannot be read: {error}") from error
     return Document(reader.text(), _title(reader.title))
+
+
+def _closed(markup: str) -> str:
+    """The markup without beginnings that have no end; the parser would look for it each time."""
+    for opening, end, words in (("<!--", "-->", " "), ("<", ">", "&lt;")):
+        after = markup.rfind(end) + 1
+        markup = markup[:after] + markup[after:].replace(opening, words)
+    return markup
 
 
 class _Reader(HTMLParser):
@@ -120,11 +143,13 @@ class _Reader(HTMLParser):
         self.title = ""
         self._parts: list[str] = []
         self._silent: list[str] = []
+        self._open: Counter[str] = Counter()  # the same by name: a list is slow to look through
         self._in_title = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in SILENT:
             self._silent.append(tag)
+            self._open[tag] += 1
         elif tag == "title" and not self._silent:
             self._in_title = not self.title
         else:
@@ -134,9 +159,11 @@ class _Reader(HTMLParser):
         self._break(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._silent:
-            while self._silent.pop() != tag:
-                pass
+        if self._open[tag]:
+            inner = ""
+            while inner != tag:
+                inner = self._silent.pop()
+                self._open[inner] -= 1
         elif tag == "title":
             self._in_title = False
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -57,7 +57,8 @@ def _in_whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"{path}: it cannot be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # what kept it from being written may keep it from being removed
+            part.unlink()
 
 
 def _write_parquet(collection: Collection, path: Path, *, with_vectors: bool) -> int:

@@ -17,12 +17,13 @@ from datetime import date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 from latent.errors import InputError
-from latent.items import JSON, Metadata, Modality, Passage, Vector
+from latent.items import JSON, LONGEST_ID, Metadata, Modality, Passage, Vector
 
 CONTENT = ("image", "text", "vector")
 MEANT = frozenset({*CONTENT, "id", "uri", "modality", "passage", "metadata"})
@@ -30,6 +31,9 @@ LONGEST_LINE = 50_000_000  # bytes of a line of JSON, characters of a cell of CS
 ROWS_AT_ONCE = 256
 SHOWN = 20  # columns that an error names
 
+DEEPEST = 100  # lists in lists of metadata
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
 DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d{1,3})?")
 TRUTH: dict[str, JSON] = {"true": True, "false": False}
@@ -87,7 +91,7 @@ def rows(path: Path) -> Rows:
 def _csv(path: Path) -> Rows:
     csv.field_size_limit(LONGEST_LINE)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+        reader = csv.DictReader(_lines(path, file), strict=True)
         _require_columns(path, reader.fieldnames or ())
         for cells in reader:
             if None in cells:
@@ -95,6 +99,20 @@ def _csv(path: Path) -> Rows:
             else:
                 values = {name: value for name, value in cells.items() if value}
                 yield _row(reader.line_num, values, from_text=True)
+
+
+def _lines(path: Path, file: IO[str]) -> Iterator[str]:
+    """The lines of a file; csv would have taken in the whole of one before it says no."""
+    number = 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            raise _too_long(path, number)
+        yield line
+
+
+def _too_long(path: Path, number: int) -> InputError:
+    return InputError(f"{path.name}: line {number} is longer than {LONGEST_LINE:,}")
 
 
 def _jsonl(path: Path) -> Rows:
@@ -107,7 +125,7 @@ def _jsonl(path: Path) -> Rows:
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if len(line) == LONGEST_LINE:
-                raise InputError(f"{path.name}: line {number} is longer than {LONGEST_LINE:,}")
+                raise _too_long(path, number)
             if not line.strip():
                 continue
             cells = _json_line(number, line)
@@ -142,15 +160,57 @@ def _parquet(path: Path) -> Rows:
             _require_columns(path, table.schema_arrow.names)
             number = 0
             for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
-                for cells in batch.to_pylist():
+                for cells in _cells(batch):
                     number += 1
-                    yield _row(number, {k: v for k, v in cells.items() if v is not None})
+                    if isinstance(cells, str):
+                        yield BadRow(number, cells)
+                    else:
+                        yield _row(number, {k: v for k, v in cells.items() if v is not None})
     except pyarrow.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path.name}: cannot be read further: {reason}") from error
 
 
+def _cells(batch: Any) -> Iterator[Cells | str]:
+    """The rows of a record batch as Python values, or why a row has none."""
+    batch = _in_microseconds(batch)
+    try:
+        found: list[Cells | str] = batch.to_pylist()
+    except (ArithmeticError, LookupError, ValueError):  # no UTF-8, a year beyond 9999, …
+        found = [_cells_of_row(batch, at) for at in range(batch.num_rows)]
+    yield from found
+
+
+def _cells_of_row(batch: Any, at: int) -> Cells | str:
+    try:
+        cells: Cells = batch.slice(at, 1).to_pylist()[0]
+    except (ArithmeticError, LookupError, ValueError) as error:
+        return f"a cell cannot be read: {error}"
+    return cells
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """The batch with times as Python can hold them; pandas, for one, writes nanoseconds."""
+    import pyarrow
+
+    for at, column in enumerate(batch.schema):
+        if pyarrow.types.is_timestamp(column.type):
+            coarse = pyarrow.timestamp("us", column.type.tz)
+        elif pyarrow.types.is_time64(column.type):
+            coarse = pyarrow.time64("us")
+        else:
+            continue
+        if column.type.unit == "ns":
+            times = batch.column(at).cast(coarse, safe=False)
+            batch = batch.set_column(at, column.name, times)
+    return batch
+
+
 def _npy(path: Path) -> Rows:
+    with path.open("rb") as file:
+        if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+            # Anything else numpy would take for an archive or a pickle; a pickle runs what it says.
+            raise InputError(f"{path.name}: no NPY file of numbers")
     try:
         table = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -158,7 +218,7 @@ def _npy(path: Path) -> Rows:
     if not isinstance(table, np.ndarray) or table.ndim != 2 or table.dtype.kind not in "fiu":
         raise InputError(f"{path.name}: needs a table of numbers, a row for each vector")
     for at, vector in enumerate(table):
-        yield Row(at + 1, id=str(at), vector=np.array(vector, dtype=np.float32))
+        yield Row(at + 1, id=str(at), vector=_as_float32(vector))
 
 
 # --- cells ----------------------------------------------------------------------------------
@@ -177,12 +237,12 @@ def _row(number: int, cells: Cells, *, from_text: bool = False) -> Row | BadRow:
         for name, value in cells.items():
             plain = None if name in MEANT else _typed(value) if from_text else _json(value)
             if plain is not None:
-                metadata[str(name)] = plain
+                metadata[_sound(str(name))] = plain
         row = Row(
             number,
             image=_words(cells, "image"),
             text=_words(cells, "text"),
-            id=_words(cells, "id"),
+            id=_id(cells),
             vector=_vector(cells.get("vector")),
             uri=_words(cells, "uri"),
             modality=_modality(cells.get("modality")),
@@ -205,18 +265,31 @@ def _words(cells: Cells, name: str) -> str | None:
     return _sound(str(value)) if str(value).strip() else None
 
 
+def _id(cells: Cells) -> str | None:
+    found = _words(cells, "id")
+    if found is not None and (len(found) > LONGEST_ID or CONTROL.search(found)):
+        raise ValueError(f"its id has control characters, or more than {LONGEST_ID:,}")
+    return found
+
+
 def _vector(value: object) -> Vector | None:
     if value is None:
         return None
     if isinstance(value, str):
-        value = json.loads(value)
+        value = _from_json(value)
     try:
-        vector = np.array(value, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        vector = _as_float32(value)
+    except (OverflowError, TypeError, ValueError) as error:
         raise ValueError("its vector is not a list of numbers") from error
     if vector.ndim != 1:
         raise ValueError("its vector is not a list of numbers")
     return vector
+
+
+def _as_float32(value: Any) -> Vector:
+    """As numpy has it; what is too large becomes infinite, and is refused where it is placed."""
+    with np.errstate(over="ignore"):
+        return np.array(value, dtype=np.float32)
 
 
 def _modality(value: object) -> Modality | None:
@@ -241,14 +314,21 @@ def _passage(value: Mapping[str, Any]) -> Passage | None:
 def _json_object(value: object, name: str) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = _from_json(value)
         except ValueError as error:
             raise ValueError(f"its {name} is not a JSON object") from error
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise ValueError(f"its {name} is not a JSON object")
-    return {str(key): _json(part) for key, part in value.items()}
+    return {_sound(str(key)): _json(part) for key, part in value.items()}
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _typed(text: str) -> JSON:
@@ -260,8 +340,10 @@ def _typed(text: str) -> JSON:
     return TRUTH.get(text.lower(), text)
 
 
-def _json(value: object) -> JSON:
+def _json(value: object, depth: int = 0) -> JSON:
     """A value as JSON can hold it; times become ISO 8601, numbers that are none become null."""
+    if depth > DEEPEST:
+        raise ValueError("it is nested too deeply")
     if isinstance(value, str):
         return _sound(value)
     if value is None or isinstance(value, bool | int):
@@ -271,9 +353,9 @@ def _json(value: object) -> JSON:
     if isinstance(value, datetime | date | time_of_day):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(key): _json(part) for key, part in value.items()}
+        return {_sound(str(key)): _json(part, depth + 1) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_json(part) for part in value]
+        return [_json(part, depth + 1) for part in value]
     raise ValueError(f"a {type(value).__name__} cannot be metadata")
 
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from latent.models.embedder import Embedder
 
 PARAGRAPH = re.compile(r"\n\s*\n")
-SENTENCE = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+|\n+")
+# Possessive (++), or a line of a thousand dots would be tried a thousand times.
+SENTENCE = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*\s+|[。！？]+|\n+")
 WORD = re.compile(r"\s+")
 
 STRETCH = 20_000  # characters given to a tokenizer at once; keeps its memory small

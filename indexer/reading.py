@@ -7,11 +7,12 @@ decoded again. Knows nothing about batches and folders.
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -191,8 +192,11 @@ def read_bytes(path: str, name: str, most: int) -> tuple[bytes, os.stat_result]:
         InputError: it cannot be read; says why.
     """
     try:
-        with Path(path).open("rb") as file:
+        # Opening a pipe for reading would wait until somebody writes.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError(f"{name}: it cannot be read: it is no regular file")
             if status.st_size > most:
                 raise ImageTooLargeError(f"{name}: {status.st_size:,} bytes; the limit is {most:,}")
             return file.read(most), status

@@ -133,14 +133,14 @@ def is_below(path: str, folder: str) -> bool:
 def is_gone(path: str) -> bool:
     """Whether there was a file at `path` and now is none. Not being allowed to look is not gone."""
     try:
-        os.lstat(path)
+        mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return True
     except NotADirectoryError:  # `rows.csv/line 7` is how a row of a manifest is named
         return kind_of(os.path.dirname(path)) is not Kind.MANIFEST  # noqa: PTH120
     except (OSError, ValueError):
         return False
-    return False
+    return not stat.S_ISREG(mode) and not stat.S_ISLNK(mode)  # a folder has taken its name, say
 
 
 def reason_of(error: OSError | ValueError) -> str:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from sqlalchemy import Engine, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.sql import ColumnElement
 
 from latent import tables
@@ -307,7 +307,7 @@ class Catalog:
             query = query.where(items.c.key > found[after])
         with self._reading() as connection:
             rows = connection.execute(query.order_by(items.c.key).limit(limit)).all()
-        return [to_item(row) for row in rows]
+            return [to_item(row) for row in rows]
 
     def count(
         self, entry: Entry, *, where: Where | None = None, modality: Modality | None = None
@@ -401,12 +401,22 @@ class Catalog:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the database raises into a StoreError, once, here."""
+    """Turn what the database raises into a StoreError, or what it cannot take into an InputError.
+
+    Once, here.
+    """
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise InputError("a text holds half a character (a lone surrogate)") from error
+    except ValueError as error:  # a row that somebody or something has damaged
+        raise StoreError(f"the catalog holds a row that cannot be read: {error}") from error
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        if "disk is full" in reason or "No space left" in reason:
+        reason = tables.reason_of(error)
+        cause = error.orig if isinstance(error, StatementError) else None
+        if isinstance(cause, TypeError | ValueError | RecursionError):  # raised before it was sent
+            raise InputError(f"metadata that JSON cannot hold: {reason}") from error
+        if tables.is_full(error):
             raise StorageFullError(f"no room left to write the catalog: {reason}") from error
         raise StoreError(f"the catalog failed: {reason}") from error
 

@@ -38,6 +38,16 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 HEIC = "HEIF"  # Pillow's name for the container; the reader joins when first needed
 NAMES = {"MPO": "jpeg", "HEIF": "heic"}  # MPO: a JPEG with more pictures behind the first
 
+MARKS = {
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"RIFF": "WebP",
+}
+"""How files begin, for telling a damaged picture from what is none."""
+
 KEPT = 2  # the short side leaves with at least this many times the side a model looks at
 LONGEST = 16  # … and the long side with at most this many times
 BAND_PIXELS = 4_000_000  # heavy conversions see this much of a picture at a time
@@ -154,6 +164,9 @@ def _translated(name: str, content: bytes) -> Iterator[None]:
 
 
 def _what_it_is_instead(content: bytes) -> str:
+    for mark, kind in MARKS.items():
+        if content.startswith(mark):  # such as a TIFF of three 64-bit floats a pixel
+            return f"a {kind} that is damaged, or of a kind that is not read here"
     start = content[:512]
     readable = sum(byte >= 32 or byte in b"\t\n\r" for byte in start) == len(start)
     if readable and b"\0" not in start:

@@ -19,6 +19,9 @@ Vector: TypeAlias = NDArray[np.float32]
 Vectors: TypeAlias = NDArray[np.float32]
 """Places in a space: `(n, dim)` float32, unit rows, finite."""
 
+LONGEST_ID = 1024
+"""Characters that an id may have, control characters not among them."""
+
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 Metadata: TypeAlias = Mapping[str, JSON]
 

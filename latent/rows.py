@@ -5,6 +5,7 @@ Knows nothing about connections and transactions; `catalog` does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from latent.errors import FilterError, StoreError
 from latent.items import JSON, Item, Modality, Passage, Source, Vector
 from latent.space import Space
 from latent.tables import items
+
+# What JSON escapes in a name; SQLite before 3.45 looks for the escape instead of the character.
+_UNNAMEABLE = re.compile(r'["\\\x00-\x1f]')
 
 Where = Mapping[str, JSON]
 """Equality on metadata: every named key must have exactly this value."""
@@ -50,7 +54,7 @@ def conditions(
 
 
 def _equals(name: str, value: JSON) -> ColumnElement[bool]:
-    if name.startswith("$") or '"' in name:
+    if name.startswith("$") or _UNNAMEABLE.search(name):
         raise FilterError(f"{name!r} is no name of metadata; only equality is understood")
     if isinstance(value, int) and abs(value) >= 1 << 63:
         raise FilterError(f"{name!r} is compared with a number of more than 64 bits")

@@ -16,7 +16,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """All settings with their defaults; frozen."""
 
-    model_config = SettingsConfigDict(env_prefix="NEARFIELD_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="NEARFIELD_",
+        # `NEARFIELD_DATA=` in a compose file means the default, not the current folder.
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+    )
 
     data: Path = Field(Path("nearfield-data"), description="Folder of the catalog and the index.")
     catalog_url: str | None = Field(

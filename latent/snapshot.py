@@ -15,8 +15,11 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from latent import faiss_index
 from latent.errors import StorageFullError, StoreError
@@ -134,11 +137,11 @@ def sequences(folder: Path) -> list[int]:
 
 def _write(base: Base, fresh: Path, *, sequence: int, fingerprint: str) -> None:
     faiss_index.write_file(base, fresh / INDEX)
-    np.save(fresh / KEYS, base.keys)
+    _save(fresh / KEYS, base.keys)
     names = [INDEX, KEYS]
     if base.kind is not Kind.EXACT:
         # A quantised graph forgets the exact vectors that hits are scored with.
-        np.save(fresh / VECTORS, base.vectors)
+        _save(fresh / VECTORS, base.vectors)
         names.append(VECTORS)
     manifest = Manifest(
         format=FORMAT,
@@ -153,6 +156,14 @@ def _write(base: Base, fresh: Path, *, sequence: int, fingerprint: str) -> None:
     for name in (*names, MANIFEST):
         _flush(fresh / name)
     _flush(fresh)
+
+
+def _save(path: Path, rows: NDArray[Any]) -> None:
+    """As `np.save`, which forgets why the system refused to write ("80000 requested …")."""
+    rows = np.ascontiguousarray(rows)
+    with path.open("wb") as stream:
+        npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(rows))
+        stream.write(rows.data)
 
 
 def _open(path: Path, fingerprint: str) -> Snapshot:

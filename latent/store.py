@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from latent.catalog import Catalog
 from latent.collection import Collection, Limits, Summary
-from latent.errors import InputError, SpaceMismatchError
+from latent.errors import InputError, SpaceMismatchError, UnknownCollectionError
 from latent.models.embedder import Embedder
 from latent.models.loaded import LoadedModels
 from latent.rows import Entry
@@ -47,7 +48,11 @@ class Store:
 
     def collections(self) -> list[Summary]:
         """What each collection holds, by name."""
-        return [self._opened(entry).summary() for entry in self._catalog.entries()]
+        found = []
+        for entry in self._catalog.entries():
+            with suppress(UnknownCollectionError):  # deleted since it was listed
+                found.append(self._opened(entry).summary())
+        return found
 
     def spaces(self) -> dict[str, Space]:
         """The space of each collection, by name; counts nothing."""

@@ -5,6 +5,8 @@ Knows nothing about what the rows mean; `catalog` does.
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -32,7 +34,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from latent.errors import InputError, StoreError
+from latent.errors import InputError, StorageFullError, StoreError
+from latent.items import LONGEST_ID
 
 SCHEMA = 1
 """The number of this layout; a catalog of another number is refused, not guessed at."""
@@ -63,7 +66,7 @@ items = Table(
     metadata,
     Column("key", _Key, primary_key=True, autoincrement=False),
     Column("collection_id", ForeignKey("collections.id"), nullable=False),
-    Column("id", String(512), nullable=False),
+    Column("id", String(LONGEST_ID + 16), nullable=False),  # passages of a row add their number
     Column("modality", String(8), nullable=False),
     Column("uri", Text, nullable=False),
     Column("text", Text),
@@ -100,6 +103,9 @@ sources = Table(
     Column("code", String(64)),
 )
 
+# Unescaped, because SQLite before 3.45 compares names as they are written; NaN is no JSON.
+_to_json = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+
 OLD_KEY: BindParameter[int] = bindparam("old_key")
 """The key of a row that is updated, where many are updated at once."""
 
@@ -109,25 +115,48 @@ def open_engine(url: str) -> Engine:
 
     Raises:
         InputError: the URL cannot be understood.
+        StorageFullError: there is no room to open it.
         StoreError: it cannot be opened, or another version of Nearfield wrote it.
     """
     try:
         parsed = make_url(url)
-        engine = create_engine(parsed)
+        engine = create_engine(parsed, json_serializer=_to_json)
     except (SQLAlchemyError, ImportError) as error:
         raise InputError(f"the catalog URL cannot be used: {error}") from error
     if parsed.get_backend_name() == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise InputError("the catalog must be a file: each thread would see another memory")
         _teach_sqlite(engine)
     try:
         _prepare(engine, parsed)
     except SQLAlchemyError as error:
         engine.dispose()
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        reason = reason_of(error)
+        if is_full(error):
+            raise StorageFullError(f"no room left to open the catalog {_named(parsed)}") from error
+        if _sqlite_code(error).startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            reason += "; its folder must be writable, even to search"
         raise StoreError(f"the catalog {_named(parsed)} cannot be opened: {reason}") from error
     except StoreError:
         engine.dispose()
         raise
     return engine
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """What the database says, in one line."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def is_full(error: SQLAlchemyError) -> bool:
+    """Whether the database says that there is no room left."""
+    # SQLite calls it an I/O error when it is the memory its processes share that cannot grow.
+    code = _sqlite_code(error)
+    return code in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE") or "No space left" in reason_of(error)
+
+
+def _sqlite_code(error: SQLAlchemyError) -> str:
+    return str(getattr(getattr(error, "orig", None), "sqlite_errorname", ""))
 
 
 def _prepare(engine: Engine, url: URL) -> None:

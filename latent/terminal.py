@@ -28,10 +28,11 @@ R = TypeVar("R")
 FAILED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
-out = Console(highlight=False)
+# Names of files and models may hold square brackets, so nothing here is read as markup.
+out = Console(highlight=False, markup=False)
 """Results: standard output."""
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, markup=False)
 """Talk and progress: standard error."""
 
 

@@ -6,13 +6,13 @@ Knows nothing about bodies and responses.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from latent.collection import Collection
 from latent.errors import InputError
 from latent.items import Vector
 from latent.models.embedder import Embedder
+from latent.models.places import place_of
 from service.batching import Outcome
 from service.parts import Thing
 from service.placing import all_placed
@@ -131,5 +131,5 @@ def is_local(model: str) -> bool:
     kind, _, rest = model.partition(":")
     pieces = [piece for piece in rest.split("@") if piece]
     return kind == "compiled" or any(
-        piece[0] in "/.~\\" or ".." in piece or Path(piece).exists() for piece in pieces
+        piece[0] in "/.~\\" or ".." in piece or place_of(piece) for piece in pieces
     )

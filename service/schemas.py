@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from latent.items import Modality
+from latent.items import LONGEST_ID, Modality
 from service.live import Given
 from service.parts import Thing, parse, thing
 from service.query import Question
@@ -21,7 +21,9 @@ DOT = (
 )
 """A green square of eight pixels, for examples."""
 
-Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Id: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 Filter: TypeAlias = Annotated[
     dict[str, JsonValue] | None,
     Field(description="Equality on metadata: every name given must have exactly this value."),

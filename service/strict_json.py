@@ -6,6 +6,7 @@ Knows nothing about what is in it.
 from __future__ import annotations
 
 import json
+import math
 from typing import NoReturn
 
 from latent.items import JSON
@@ -18,7 +19,7 @@ def read(content: bytes | str) -> JSON:
         json.JSONDecodeError: it is no JSON; says why in few words.
     """
     try:
-        value: JSON = json.loads(content, parse_constant=_refuse)
+        value: JSON = json.loads(content, parse_constant=_refuse, parse_float=_finite)
         if _may_hold_halves(content):
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError:
@@ -33,10 +34,20 @@ def read(content: bytes | str) -> JSON:
 
 
 def _may_hold_halves(content: bytes | str) -> bool:
-    r"""Whether there is an escape such as `\ud800`: half a character, if it stands alone."""
+    r"""Whether there is an escape such as `\ud800`: half a character, if it stands alone.
+
+    Text may hold the half itself: the command line does, where its bytes are no UTF-8.
+    """
     if isinstance(content, bytes):
         return b"\\ud" in content.lower()
-    return "\\ud" in content.lower()
+    return "\\ud" in content.lower() or not content.isascii()
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise _error(f"{digits[:20]} is more than a number can be")
+    return number
 
 
 def _refuse(name: str) -> NoReturn:

@@ -23,6 +23,7 @@ from latent.items import Vectors
 from latent.models.embedder import Prepared
 from latent.models.hub import one_try
 from latent.models.pictures import without_extremes
+from latent.models.places import place_of
 from latent.models.texts import require_whole, whole
 from latent.models.torch_weights import FOREIGN_LOADING_ERRORS, fingerprint, plain, size_of
 from latent.space import Space
@@ -168,7 +169,7 @@ def _understand(name: str) -> _Wanted:
     if architecture in open_clip.list_models():
         tag = chosen_tag(architecture, tag)
         return _Wanted(f"{architecture}/{tag}", architecture, tag)
-    if not name.startswith(("/", ".", "~")) and not Path(name).exists():
+    if not name.startswith(("/", ".", "~")) and place_of(name) is None:
         _known(architecture)
     path = _existing(name)
     folder = path if path.is_dir() else path.parent
@@ -181,9 +182,9 @@ def _understand(name: str) -> _Wanted:
 
 
 def _existing(name: str) -> Path:
-    path = Path(name).expanduser().resolve()
-    if not path.exists():
-        raise ModelUnavailableError(f"openclip: there is no file or folder {path}")
+    path = place_of(name)
+    if path is None:
+        raise ModelUnavailableError(f"openclip: there is no file or folder {name}")
     return path
 
 

@@ -5,6 +5,7 @@ The only place that picks an embedder. Imports a model's library when such a mod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from latent.models import mini
 from latent.models.artifact import Artifact
 from latent.models.colours import ColourEmbedder
 from latent.models.embedder import Embedder
+from latent.models.places import place_of
 from latent.models.vectors_only import VectorsOnly
 from latent.settings import Settings
 
@@ -57,7 +59,7 @@ def _colours(_: str, __: Settings) -> Embedder:
 
 
 def _vectors(dim: str, _: Settings) -> Embedder:
-    if not dim.isdecimal():
+    if not re.fullmatch("[0-9]{1,9}", dim):
         raise InputError(f"'vectors:{dim}' needs a dimension, as in 'vectors:384'")
     return VectorsOnly(int(dim))
 
@@ -65,7 +67,7 @@ def _vectors(dim: str, _: Settings) -> Embedder:
 def _compiled(path: str, settings: Settings) -> Embedder:
     from latent.models.compiled import CompiledEmbedder
 
-    folder = Path(path).expanduser().resolve()
+    folder = place_of(path) or Path(path)
     return CompiledEmbedder(folder, threads=settings.threads, name=f"compiled:{folder}")
 
 

@@ -23,6 +23,7 @@ from latent.items import Modality, Vectors
 from latent.models.embedder import Prepared
 from latent.models.hub import one_try
 from latent.models.pictures import without_extremes
+from latent.models.places import place_of
 from latent.models.texts import require_whole, whole
 from latent.models.torch_weights import FOREIGN_LOADING_ERRORS, fingerprint, plain, size_of
 from latent.space import Space
@@ -42,9 +43,9 @@ class SentenceEmbedder:
             ModelUnavailableError: it cannot be had, or cannot be understood.
         """
         torch.set_num_threads(threads)
-        path = Path(name).expanduser()
-        self._shown = f"sentence:{path.resolve() if path.exists() else name}"
-        self._model = _open(str(path.resolve()) if path.exists() else name, self._shown)
+        place = str(place_of(name) or name)
+        self._shown = f"sentence:{place}"
+        self._model = _open(place, self._shown)
         self._lock = threading.Lock()
         self._prompt = self._model.prompts.get(self._model.default_prompt_name or "") or ""
         self._limit = _limit(self._model)
@@ -173,7 +174,7 @@ def _open(name: str, shown: str) -> SentenceTransformer:
         ModelUnavailableError: with what was tried and what to do.
     """
     is_local = Path(name).is_absolute()
-    if is_local and not Path(name).exists():
+    if is_local and place_of(name) is None:
         raise ModelUnavailableError(f"{shown}: there is no folder {name}")
     try:
         with nullcontext() if is_local else one_try():

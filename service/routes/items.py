@@ -21,7 +21,7 @@ from service.answers import (
 )
 from service.live import Given
 from service.routes.asking import SearchDeskNow, router
-from service.schemas import CountBody, ItemsBody, ScrollBody
+from service.schemas import CountBody, Id, ItemsBody, ScrollBody
 
 routes = router("items")
 
@@ -51,7 +51,7 @@ async def upload_items(
     desk: SearchDeskNow,
     files: Annotated[list[UploadFile], File(description="Pictures.")],
     ids: Annotated[
-        list[str] | None, Form(description="One for each file; made from its bytes if left out.")
+        list[Id] | None, Form(description="One for each file; made from its bytes if left out.")
     ] = None,
     metadata: Annotated[str | None, Form(description="A JSON object, for all of them.")] = None,
 ) -> ItemsAnswer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -350,3 +351,56 @@ def test_what_was_put_is_there_after_a_restart(settings: Settings) -> None:
         put(client, {"id": "a", "text": "red"})
     with TestClient(search_app(settings)) as client:
         assert found(client, "red") == ["a"]
+
+
+def test_a_cursor_that_holds_half_a_character_is_refused(client: TestClient) -> None:
+    put(client, *({"id": str(n), "text": "green"} for n in range(3)))
+    for path, body in ((QUERY, {"query": "green", "k": 1}), (f"{ITEMS}/scroll", {"limit": 1})):
+        cursor = client.post(path, json=body).json()["cursor"]
+        mark, score, _ = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+        forged = base64.urlsafe_b64encode(json.dumps([mark, score, "\ud800"]).encode()).decode()
+        answer = client.post(path, json={**body, "cursor": forged.rstrip("=")})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+
+
+@pytest.mark.parametrize("given", ["", "a\nb", "x" * 1_025])
+def test_an_upload_cannot_make_an_id_that_no_request_could_name(
+    client: TestClient, photos: Path, given: str
+) -> None:
+    files = {"files": ("g.png", (photos / "green.png").read_bytes())}
+    answer = client.post(f"{ITEMS}/upload", files=files, data={"ids": [given]})
+    assert answer.status_code == 400
+    assert client.post(f"{ITEMS}/count", json={}).json() == {"count": 0}
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "utf-7"])
+def test_an_upload_whose_charset_makes_half_characters_is_refused(
+    client: TestClient, photos: Path, charset: str
+) -> None:
+    body = (
+        b'--B\r\nContent-Disposition: form-data; name="files"; filename="g.png"\r\n\r\n'
+        + (photos / "green.png").read_bytes()
+        + b'\r\n--B\r\nContent-Disposition: form-data; name="ids"\r\n\r\n'
+        + {"unicode_escape": rb"\ud800", "utf-7": b"+2AA-"}[charset]
+        + b"\r\n--B--\r\n"
+    )
+    headers = {"content-type": f"multipart/form-data; boundary=B; charset={charset}"}
+    assert client.post(f"{ITEMS}/upload", content=body, headers=headers).status_code == 400
+
+
+def test_an_upload_with_an_endless_number_in_its_metadata_is_refused(
+    client: TestClient, photos: Path
+) -> None:
+    files = {"files": ("g.png", (photos / "green.png").read_bytes())}
+    answer = client.post(f"{ITEMS}/upload", files=files, data={"metadata": '{"x": 1e999}'})
+    assert answer.status_code == 400
+    assert "more than a number can be" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("model", ["openclip:" + "a" * 5_000, "vectors:" + "9" * 5_000])
+def test_a_model_with_an_endless_name_is_refused(client: TestClient, model: str) -> None:
+    answer = client.put("/v1/collections/other", json={"model": model})
+    assert (answer.status_code, answer.json()["code"]) in (
+        (400, "invalid_input"),
+        (503, "model_unavailable"),
+    )

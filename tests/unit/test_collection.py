@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
+from latent.catalog import Catalog
 from latent.collection import Collection
 from latent.errors import (
     FilterError,
@@ -23,9 +24,13 @@ from latent.errors import (
     UnknownItemError,
 )
 from latent.items import Item, Modality, Passage, Source, Vector
+from latent.models import registry
 from latent.models.colours import DIM
+from latent.models.loaded import LoadedModels
+from latent.rows import Entry
 from latent.settings import Settings
 from latent.store import Store
+from latent.tables import open_engine
 from latent.wiring import CATALOG, INDEX, open_store
 
 
@@ -131,7 +136,19 @@ def test_filters_are_exact_and_complete(collection: Collection) -> None:
     assert collection.nearest(place(1), 5, modality=Modality.IMAGE) == []
 
 
-@pytest.mark.parametrize("where", [{"a": {"$gt": 1}}, {"$or": "x"}, {"a": [1]}, {"a": 1 << 80}])
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"a": {"$gt": 1}},
+        {"$or": "x"},
+        {"a": [1]},
+        {"a": 1 << 80},
+        {'a"b': 1},
+        {"a\\b": 1},
+        {"a\nb": 1},
+        {"a\0b": 1},
+    ],
+)
 def test_a_filter_that_is_not_understood_is_refused(
     collection: Collection, where: dict[str, object]
 ) -> None:
@@ -439,3 +456,63 @@ def test_searches_go_on_while_a_snapshot_is_published(collection: Collection) ->
     assert not failures
     assert collection.verify() == []
     assert collection.count() == 3
+
+
+@pytest.mark.parametrize("name", ["größe", "日本", "a.b", "it's", "x[0]", "", "#-1"])
+def test_a_filter_finds_names_of_every_script(collection: Collection, name: str) -> None:
+    collection.put([item("a", place(1), metadata={name: 1}), item("b", place(1))])
+    assert ids(collection.nearest(place(1), 5, where={name: 1})) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"x": float("nan")}, {"x": float("inf")}, {"x": {1}}, {"x": "\ud800"}]
+)
+def test_metadata_that_json_cannot_hold_is_refused_and_nothing_is_stored(
+    collection: Collection, metadata: dict[str, object]
+) -> None:
+    with pytest.raises(InputError):
+        collection.put([item("good", place(1)), item("bad", place(1), metadata=metadata)])
+    assert collection.count() == 0
+
+
+def test_an_id_that_is_no_text_is_refused_not_unknown(collection: Collection) -> None:
+    with pytest.raises(InputError, match="half a character"):
+        collection.find(["\ud800"])
+
+
+@pytest.mark.parametrize("damage", ["vector=zeroblob(7)", "metadata='{bad'"])
+def test_a_damaged_row_is_a_store_error(
+    collection: Collection, settings: Settings, damage: str
+) -> None:
+    collection.put([item("a", place(1))])
+    engine = create_engine(f"sqlite:///{settings.data / CATALOG}")
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE items SET {damage}"))
+    engine.dispose()
+    with pytest.raises(StoreError, match="cannot be read"):
+        collection.scroll(10)
+    with pytest.raises(StoreError, match="cannot be read"):
+        collection.find(["a"])
+
+
+class LosesGone(Catalog):
+    """A catalog in which `gone` is deleted the moment that it was listed."""
+
+    def entries(self) -> list[Entry]:
+        found = super().entries()
+        for entry in found:
+            if entry.name == "gone":
+                self.remove(entry)
+        return found
+
+
+def test_a_collection_deleted_while_all_are_listed_is_left_out(
+    store: Store, settings: Settings
+) -> None:
+    store.ensure("gone")
+    store.ensure("stays")
+    catalog = LosesGone(open_engine(f"sqlite:///{settings.data / CATALOG}"))
+    models = LoadedModels(settings, registry.load)
+    other = Store(settings, catalog, settings.data / INDEX, models)
+    assert [one.name for one in other.collections()] == ["stays"]
+    other.close()

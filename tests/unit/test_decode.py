@@ -357,3 +357,9 @@ def png_that_claims(width: int, height: int) -> bytes:
         + chunk(b"IDAT", zlib.compress(b"\0" * 100))
         + chunk(b"IEND", b"")
     )
+
+
+@pytest.mark.parametrize("mark", [b"II*\0", b"\x89PNG", b"\xff\xd8\xff"])
+def test_a_damaged_picture_is_not_called_a_stranger(mark: bytes) -> None:
+    with pytest.raises(UnreadableImageError, match="that is damaged, or of a kind"):
+        decode(mark + b"\0" * 60, name="it", limits=LIMITS, side=8)

@@ -111,3 +111,36 @@ def test_no_markup_raises_anything_but_our_error(markup: str) -> None:
 def test_no_bytes_raise_anything_but_our_error(content: bytes, suffix: str) -> None:
     with contextlib.suppress(UnsupportedMediaError):
         assert read(content, suffix).text.strip()
+
+
+@pytest.mark.parametrize(
+    "encoding", ["unicode_escape", "raw_unicode_escape", "utf-7", "punycode", "undefined", "utf-16"]
+)
+def test_a_page_cannot_declare_what_no_browser_reads(encoding: str) -> None:
+    page = f'<meta charset="{encoding}"><p>a \\ud800 +2AA- dog'.encode()
+    assert read(page, ".html").text == "a \\ud800 +2AA- dog"
+
+
+def test_words_behind_a_comment_that_never_ends_are_kept() -> None:
+    assert read(b"<p>a dog <!-- and <b>a cat", ".html").text == "a dog and a cat"
+    assert read(b"<p>a dog <!-- hidden --> and a <cat", ".html").text == "a dog and a <cat"
+
+
+@pytest.mark.parametrize(
+    "page", [b"<!--" * 200_000, b"<svg>" * 300_000 + b"</style>" * 300_000, b"<a " * 200_000]
+)
+def test_hostile_pages_are_read_in_a_time_that_ends(page: bytes) -> None:
+    assert read(b"<p>a dog</p>" + page, ".html").text.startswith("a dog")
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("# A dog", "A dog"),
+        ("## A dog ##  ", "A dog"),
+        ("# C#", "C#"),
+        ("# a" + "#" * 1_000_000 + "b", "a" + "#" * 199),
+    ],
+)
+def test_a_markdown_heading_is_the_title(line: str, title: str) -> None:
+    assert read(f"{line}\n\ntext".encode(), ".md").title == title

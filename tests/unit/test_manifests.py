@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from indexer.manifests import BadRow, Row, rows
+from indexer.manifests import LONGEST_LINE, BadRow, Row, rows
 from latent.errors import InputError
 from latent.items import Modality, Passage
 
@@ -221,3 +221,79 @@ def test_npy_of_anything_else_is_refused(tmp_path: Path, table: np.ndarray[Any, 
     np.save(tmp_path / "v.npy", table, allow_pickle=True)
     with pytest.raises(InputError, match=r"v\.npy"):
         list(rows(tmp_path / "v.npy"))
+
+
+def nested(depth: int) -> str:
+    return '{"text": "dog", "m": ' + "[" * depth + "]" * depth + "}"
+
+
+def test_metadata_may_be_nested_and_not_endlessly(tmp_path: Path) -> None:
+    fit, unfit = read(tmp_path / "a.jsonl", f"{nested(100)}\n{nested(500)}\n")
+    assert isinstance(fit, Row)
+    assert unfit == BadRow(2, "it is nested too deeply")
+
+
+@pytest.mark.parametrize("name", ["metadata", "vector", "passage"])
+def test_an_endlessly_nested_text_is_a_bad_row(tmp_path: Path, name: str) -> None:
+    line = json.dumps({"text": "dog", name: "[" * 100_000})
+    (found,) = read(tmp_path / "a.jsonl", line + "\n")
+    assert isinstance(found, BadRow)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "dog", "\ud800": 1},
+        {"text": "dog", "m": {"\ud800": 1}},
+        {"text": "dog", "metadata": {"\ud800": 1}},
+    ],
+)
+def test_half_a_character_in_a_name_is_a_bad_row(tmp_path: Path, row: dict[str, Any]) -> None:
+    (found,) = read(tmp_path / "a.jsonl", json.dumps(row) + "\n")
+    assert isinstance(found, BadRow)
+    assert "half a character" in found.reason
+
+
+@pytest.mark.parametrize("given", ["a\0b", "x" * 1_025, "two\nlines"])
+def test_an_id_that_no_request_could_name_is_a_bad_row(tmp_path: Path, given: str) -> None:
+    (found,) = read(tmp_path / "a.jsonl", json.dumps({"id": given, "text": "dog"}) + "\n")
+    assert isinstance(found, BadRow)
+    assert "its id" in found.reason
+
+
+def test_numbers_that_are_too_large_make_a_bad_row_or_no_vector(tmp_path: Path) -> None:
+    lines = '{"vector": [1' + "0" * 400 + ", 1]}\n" + '{"vector": [1e300, 1]}\n'
+    bad, infinite = read(tmp_path / "a.jsonl", lines)
+    assert bad == BadRow(1, "its vector is not a list of numbers")
+    assert isinstance(infinite, Row)
+    assert infinite.vector is not None
+    assert np.isinf(infinite.vector[0])
+
+
+def test_times_in_nanoseconds_are_read_to_the_microsecond(tmp_path: Path) -> None:
+    times = {
+        "text": ["dog"],
+        "at": pa.array([1_500_000_000_123_456_789], pa.timestamp("ns", "UTC")),
+        "hour": pa.array([3_600_000_000_001], pa.time64("ns")),
+    }
+    row = only(read_table(tmp_path / "a.parquet", times))
+    assert row.metadata == {"at": "2017-07-14T02:40:00.123456+00:00", "hour": "01:00:00"}
+
+
+def test_a_cell_that_python_cannot_hold_spoils_its_own_row_alone(tmp_path: Path) -> None:
+    years = pa.array([0, 9 * 10**17], pa.timestamp("us"))
+    good, bad = read_table(tmp_path / "a.parquet", {"text": ["dog", "cat"], "at": years})
+    assert isinstance(good, Row)
+    assert isinstance(bad, BadRow)
+    assert "cannot be read" in bad.reason
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 no archive", b"\x80\x04\x95 no pickle", b""])
+def test_what_only_calls_itself_npy_is_never_opened(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError, match="no NPY file"):
+        read(tmp_path / "a.npy", content)
+
+
+def test_a_line_of_csv_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 2 is longer than"):
+        read(tmp_path / "a.csv", "text\n" + "x" * (LONGEST_LINE + 1))

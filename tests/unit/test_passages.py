@@ -131,3 +131,9 @@ def test_a_long_text_is_tokenised_about_twice_and_no_more(unit: str) -> None:
     assert embedder.characters <= 2.1 * len(text)
     lost = re.sub(r"\s", "", text) != re.sub(r"\s", "", "".join(text[a:b] for a, b in spans))
     assert not lost
+
+
+def test_a_line_of_signs_is_split_in_a_time_that_ends() -> None:
+    signs = ".!?…" * 250_000
+    found = passages(signs, ColourEmbedder())
+    assert all(signs[start:end].strip() for start, end in found)

@@ -164,3 +164,12 @@ def test_gone_is_only_what_is_surely_gone(tmp_path: Path) -> None:
     assert is_gone(str(tmp_path / "a.jpg" / "was-a-folder.jpg"))
     assert not is_gone(str(tmp_path / "rows.csv" / "line 3"))
     assert is_gone(str(tmp_path / "other.csv" / "line 3"))
+
+
+def test_a_file_whose_name_a_folder_or_a_pipe_has_taken_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "link.jpg").symlink_to("on a disk that is not here now")
+    assert is_gone(str(tmp_path / "folder.jpg"))
+    assert is_gone(str(tmp_path / "pipe.jpg"))
+    assert not is_gone(str(tmp_path / "link.jpg"))
