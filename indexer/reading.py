@@ -16,11 +16,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from indexer.documents import HTML, document
 from indexer.passages import passages
 from indexer.sources import File, Kind, reason_of
 from latent.collection import Collection
 from latent.decode import Limits, decode
+from latent.documents import HTML, document
 from latent.errors import (
     ImageTooLargeError,
     InputError,

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from latent import decode
+from latent import decode, documents
 from latent.errors import InputError, SourceMissingError, UnsupportedMediaError
 
-TEXTS = frozenset({".txt", ".md", ".rst", ".html", ".htm"})
 MANIFESTS = frozenset({".csv", ".jsonl", ".parquet", ".npy"})
 
 
@@ -67,7 +66,7 @@ def kind_of(path: str) -> Kind | None:
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 (names by the million: no Path each)
     if suffix in decode.SUFFIXES:
         return Kind.PICTURE
-    if suffix in TEXTS:
+    if suffix in documents.SUFFIXES:
         return Kind.TEXT
     return Kind.MANIFEST if suffix in MANIFESTS else None
 
@@ -90,7 +89,7 @@ def require(path: Path) -> os.stat_result:
         raise InputError(f"{_shown(str(path))}: its name is not UTF-8")
     is_readable = stat.S_ISREG(status.st_mode) and kind_of(str(path)) is not None
     if not is_readable and not stat.S_ISDIR(status.st_mode):
-        known = ", ".join(sorted(decode.SUFFIXES | TEXTS | MANIFESTS))
+        known = ", ".join(sorted(decode.SUFFIXES | documents.SUFFIXES | MANIFESTS))
         raise UnsupportedMediaError(f"{path}: no kind of file that is read here ({known})")
     return status
 

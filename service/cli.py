@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latent.errors import ImageTooLargeError, SourceMissingError, UnsupportedMediaError
+from latent.errors import ImageTooLargeError, SourceMissingError
 from latent.items import JSON, Modality
 from latent.settings import Settings
 from latent.terminal import command_options, console, out, print_json
 
 if TYPE_CHECKING:
     from service.parts import Part, Thing
-
-TEXT_SUFFIXES = {".txt", ".md", ".rst", ".html", ".htm"}
 
 
 @click.command()
@@ -179,17 +177,16 @@ def _parts(
 
 def _thing(settings: Settings, given: str) -> Thing:
     """The file of that name if there is one, else the words themselves."""
+    from latent import documents
     from service.parts import Text
 
     path = Path(given)
     if not _is_file(path):
         return Text(given)
-    if path.suffix.lower() not in TEXT_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix not in documents.SUFFIXES:
         return _picture(settings, path)
-    try:
-        return Text(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise UnsupportedMediaError(f"{given} is no text in UTF-8") from error
+    return Text(documents.document(path.read_bytes(), name=given, suffix=suffix).text)
 
 
 def _picture(settings: Settings, path: Path) -> Thing:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 LONGEST_MESSAGE = 160
 
 FOREIGN_LOADING_ERRORS = (
+    AssertionError,
     OSError,
     RuntimeError,
     ValueError,

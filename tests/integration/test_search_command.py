@@ -252,10 +252,16 @@ def test_words_too_long_for_a_file_name_are_words(prompt: Prompt) -> None:
     assert prompt.json("similar", long, "red")["scores"][0][1] == pytest.approx(1.0)
 
 
-def test_a_text_file_in_no_unicode_is_refused(prompt: Prompt, tmp_path: Path) -> None:
-    path = tmp_path / "note.txt"
-    path.write_bytes(b"caf\xe9")
-    assert "UTF-8" in failed(prompt.type("similar", path, "red"))
+def test_text_files_are_compared_by_what_they_say(prompt: Prompt, tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_bytes("red caf\xe9".encode("cp1252"))
+    (tmp_path / "page.html").write_text("<style>blue {}</style><p>red café</p>")
+    answer = prompt.json("similar", tmp_path / "old.txt", tmp_path / "page.html")
+    assert answer["scores"][0][1] == pytest.approx(1)
+
+
+def test_a_text_file_that_is_binary_is_refused(prompt: Prompt, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_bytes(b"\0\1\2" * 99)
+    assert "binary" in failed(prompt.type("similar", tmp_path / "note.txt", "red"))
 
 
 def test_similar_makes_no_data_folder(prompt: Prompt) -> None:

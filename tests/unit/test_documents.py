@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.documents import Document, document
+from latent.documents import Document, document
 from latent.errors import UnsupportedMediaError
 
 

@@ -167,3 +167,9 @@ def test_a_long_panorama_costs_no_more_than_its_middle(folder: Path) -> None:
     wide.paste("red", (29_990, 0, 30_010, 2))
     middle = wide.crop((29_992, 0, 30_008, 2))
     np.testing.assert_array_equal(embedder.prepare(wide), embedder.prepare(middle))
+
+
+def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
+    weights = folder / "open_clip_model.safetensors"
+    with pytest.raises(ModelUnavailableError, match="cannot be loaded"):
+        opened(f"ViT-S-32-alt@{weights}")

@@ -1,6 +1,7 @@
 """Bytes of a text file in, readable text and a title out.
 
-Knows nothing about models, passages or the catalog.
+In `latent` like `decode`, because both rooms are handed files. Knows nothing about models, passages
+or the catalog.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from html.parser import HTMLParser
 from latent.errors import UnsupportedMediaError
 
 HTML = frozenset({".html", ".htm"})
+SUFFIXES = frozenset({".txt", ".md", ".rst"}) | HTML
+"""How names of texts end."""
+
 LONGEST_TITLE = 200
 
 BOMS = (  # UTF-32 before UTF-16, whose mark it begins with
