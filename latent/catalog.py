@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -21,13 +21,14 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.sql import ColumnElement
 
 from latent import tables
+from latent.changes import Change, Changes, Counts, Written
 from latent.errors import (
     InputError,
     StorageFullError,
     StoreError,
     UnknownCollectionError,
 )
-from latent.items import Item, Modality, Source, Vectors
+from latent.items import Item, Modality, Source
 from latent.rows import Entry, Where, conditions, to_item, to_row, to_source, to_space, to_vector
 from latent.space import Space
 from latent.tables import collections, items, numbers, sources, tombstones
@@ -38,49 +39,6 @@ CHUNK = 500
 STREAM = 2_000
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One write: everything in it happens, or nothing.
-
-    `put` replaces items of the same id. `replace` names sources whose items are all dropped unless
-    they are put again here. `sources` are remembered, `forget` are dropped with their items.
-    """
-
-    put: Sequence[Item] = ()
-    drop: Sequence[str] = ()
-    sources: Sequence[Source] = ()
-    replace: Sequence[str] = ()
-    forget: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write did: its number, the keys of `Change.put` in order, and the keys that went."""
-
-    sequence: int
-    keys: Keys
-    dropped: Keys
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much a collection holds."""
-
-    images: int = 0
-    texts: int = 0
-    failed: int = 0
-
-
-@dataclass(slots=True)
-class Changes:
-    """What changed after some sequence: rows to take in, keys to forget, and the sequence now."""
-
-    sequence: int
-    keys: Keys
-    vectors: Vectors
-    dropped: Keys = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 class Catalog:

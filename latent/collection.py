@@ -17,7 +17,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from latent import snapshot
-from latent.catalog import Catalog, Change, Changes, Written
+from latent.catalog import Catalog
+from latent.changes import Change, Changes, Written
 from latent.errors import UnknownItemError
 from latent.faiss_index import FaissIndex, Kind, build, empty_base
 from latent.items import JSON, Hit, Item, Modality, Source, Vector
