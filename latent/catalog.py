@@ -29,7 +29,7 @@ from latent.errors import (
     UnknownCollectionError,
 )
 from latent.items import Item, Modality, Source
-from latent.rows import Entry, Where, conditions, to_item, to_row, to_source, to_space, to_vector
+from latent.rows import Entry, Where, conditions, to_item, to_row, to_source, to_space, to_vectors
 from latent.space import Space
 from latent.tables import collections, items, numbers, sources, tombstones
 from latent.vectors import Keys
@@ -309,20 +309,18 @@ class Catalog:
             tombstones.c.collection_id == entry.id, tombstones.c.sequence > sequence
         )
         now = select(collections.c.sequence).where(collections.c.uid == entry.uid)
-        how_many = select(func.count()).select_from(rows.subquery())
+        keys: list[int] = []
+        stored: list[bytes] = []
         with self._reading() as connection:
             number = connection.execute(now).scalar_one_or_none()
             if number is None:
                 raise UnknownCollectionError(entry.name)
-            count = connection.execute(how_many).scalar_one()
-            keys = np.empty(count, np.int64)
-            vectors = np.empty((count, entry.space.dim), np.float32)
-            stream = connection.execution_options(yield_per=STREAM).execute(rows)
-            for place, row in enumerate(stream):
-                keys[place] = row.key
-                vectors[place] = to_vector(row.vector, entry.space.dim)
+            for row in connection.execution_options(yield_per=STREAM).execute(rows):
+                keys.append(row.key)
+                stored.append(row.vector)
             dropped = connection.execute(gone).scalars().all() if sequence else []
-        return Changes(number, keys, vectors, np.array(dropped, np.int64))
+            vectors = to_vectors(stored, entry.space.dim)
+        return Changes(number, np.array(keys, np.int64), vectors, np.array(dropped, np.int64))
 
     def flaws(self) -> list[str]:
         """What the database finds wrong with its own file, one line each."""
@@ -346,8 +344,12 @@ class Catalog:
 
     @contextmanager
     def _reading(self) -> Iterator[Any]:
-        with translated(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        with translated(), self._engine.connect() as connection:
+            if self._engine.dialect.name != "sqlite":
+                # What SQLite gives by itself: all of a transaction is seen at one moment.
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:

@@ -8,6 +8,7 @@ search, what changed since. Knows nothing about files to crawl, models or the we
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from filelock import FileLock, Timeout
 from latent import snapshot
 from latent.catalog import Catalog
 from latent.changes import Change, Changes, Written
-from latent.errors import UnknownItemError
+from latent.errors import UnknownCollectionError, UnknownItemError
 from latent.faiss_index import FaissIndex, Kind, build, empty_base
 from latent.items import JSON, Hit, Item, Modality, Source, Vector
 from latent.rows import Entry, Where
@@ -84,6 +85,11 @@ class Collection:
     @property
     def name(self) -> str:
         return self._entry.name
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last write."""
+        return self._catalog.sequence(self._entry)
 
     @property
     def space(self) -> Space:
@@ -242,23 +248,30 @@ class Collection:
     def publish(self, *, least: int = 1, force: bool = False) -> bool:
         """Make a new snapshot if enough changed since the last one; gives whether it was made.
 
-        Enough is a twentieth of the items, at least `least`, at most the limit of the delta. When
-        another process is at it already, this one leaves it to that one.
+        Enough is a twentieth of the items, so that the work of building stays in proportion, and
+        at least `least` (or the limit of the delta, if that is less). A snapshot that another
+        process has made is taken over instead, and a process that is at it already is left to it.
         """
-        index = self._followed().index
-        enough = min(self._limits.delta, max(least, len(index) // 20))
-        outgrown = index.kind is Kind.EXACT and len(index) > self._limits.exact
-        if not (force or outgrown or index.changes >= enough):
+        served = self._adopted()
+        if not (force or self._is_due(served.index, least)):
             return False
         self._make_folder()
         try:
             with FileLock(self._folder / "publish.lock", timeout=0):
+                served = self._adopted()
+                if not (force or self._is_due(served.index, least)):
+                    return False
                 self._publish()
         except Timeout:
             return False
         except OSError as error:
             raise snapshot.storage_error(error, self._folder) from error
         return True
+
+    def _is_due(self, index: FaissIndex, least: int) -> bool:
+        is_outgrown = index.kind is Kind.EXACT and len(index) > self._limits.exact
+        enough = max(min(least, self._limits.delta), len(index) // 20)
+        return is_outgrown or index.changes >= enough
 
     def verify(self) -> list[str]:
         """Every difference between catalog and index, one line each; empty when all is well."""
@@ -323,9 +336,24 @@ class Collection:
                 served = self._served = self._opened()
             elif self._catalog.sequence(self._entry) != served.sequence:
                 self._catch_up(served)
-                if served.index.changes > self._limits.delta and self._has_newer_snapshot(served):
-                    served = self._served = self._opened()
             return served
+
+    def _adopted(self) -> _Served:
+        """What is served, after changing over to a snapshot that another process has published.
+
+        It is opened and caught up while searches go on with the old one.
+        """
+        served = self._followed()
+        held = served.snapshot.sequence if served.snapshot else 0
+        if not any(sequence > held for sequence in snapshot.sequences(self._folder)):
+            return served
+        fresh = self._opened()
+        if fresh.snapshot is None or fresh.snapshot.sequence <= held:
+            return served
+        with self._following:
+            self._catch_up(fresh)
+            self._served = fresh
+        return fresh
 
     def _opened(self) -> _Served:
         """The newest snapshot, caught up with the catalog; served by nobody yet."""
@@ -341,11 +369,6 @@ class Collection:
     def _catch_up(self, served: _Served) -> None:
         served.take(self._catalog.changes_since(self._entry, served.sequence))
 
-    def _has_newer_snapshot(self, served: _Served) -> bool:
-        """Whether another process has published one since."""
-        held = served.snapshot.sequence if served.snapshot else 0
-        return any(sequence > held for sequence in snapshot.sequences(self._folder))
-
     def _publish(self) -> None:
         now = self._catalog.changes_since(self._entry, 0)
         kind = Kind.HNSW if len(now.keys) > self._limits.exact else Kind.EXACT
@@ -353,12 +376,13 @@ class Collection:
         snapshot.publish(
             base, self._folder, sequence=now.sequence, fingerprint=self.space.fingerprint
         )
-        # Opened and caught up while searches go on with the old one, then changed over at once.
-        fresh = self._opened()
-        with self._following:
-            self._catch_up(fresh)
-            self._served = fresh
+        self._adopted()
         snapshot.discard(self._folder, keep=now.sequence)
+        try:
+            self._catalog.sequence(self._entry)
+        except UnknownCollectionError:  # deleted meanwhile, and the folder made again by this
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
 
     def _at_one_moment(self) -> tuple[Changes, FaissIndex]:
         """Everything in the catalog and an index of exactly that, while others may be writing."""

@@ -31,6 +31,7 @@ GATHER_LIMIT = 50_000
 LINKS = 32
 BUILD_EFFORT = 100
 SEARCH_EFFORT = 128
+MOST_EFFORT = 4_096
 
 
 class Kind(StrEnum):
@@ -245,7 +246,9 @@ def _ask(
     if base.kind is Kind.EXACT:
         parameters = faiss.SearchParameters(sel=selector)
     else:
-        effort = max(SEARCH_EFFORT, 2 * fetch)
+        # A walk through a graph meets few allowed rows where few are allowed: look further.
+        allowed = 1.0 if selector is None else float(selector.is_allowed.mean())
+        effort = min(MOST_EFFORT, int(max(SEARCH_EFFORT, 2 * fetch) / allowed))
         parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=effort)
     scores, positions = base.faiss_index.search(query[None, :], fetch, params=parameters)
     # FAISS pads with -1 where it found too few.

@@ -6,7 +6,7 @@ Knows nothing about connections and transactions; `catalog` does.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from latent.errors import FilterError, StoreError
-from latent.items import JSON, Item, Modality, Passage, Source, Vector
+from latent.items import JSON, Item, Modality, Passage, Source, Vectors
 from latent.space import Space
 from latent.tables import items
 
@@ -132,12 +132,18 @@ def to_source(row: Row[Any]) -> Source:
     return Source(row.path, row.size, row.mtime_ns, row.content_hash, row.failure, row.code)
 
 
-def to_vector(stored: bytes, dim: int) -> Vector:
-    """The stored vector `(dim,)`; it shares the memory of `stored`."""
-    row: Vector = np.frombuffer(stored, "<f4")
-    if len(row) != dim:
-        raise StoreError(f"the catalog holds a vector of {len(row)} numbers where {dim} belong")
-    return row
+def to_vectors(stored: Sequence[bytes], dim: int) -> Vectors:
+    """The stored vectors as rows, `(n, dim)` float32.
+
+    Raises:
+        StoreError: one has another length.
+    """
+    for one in stored:
+        if len(one) != 4 * dim:
+            raise StoreError(
+                f"the catalog holds a vector of {len(one) / 4:g} numbers where {dim} belong"
+            )
+    return np.frombuffer(b"".join(stored), "<f4").reshape(len(stored), dim).astype(np.float32)
 
 
 def to_space(stored: dict[str, Any]) -> Space:

@@ -59,7 +59,9 @@ class Settings(BaseSettings):
         50_000, ge=0, description="Collections with more items get a graph index (HNSW)."
     )
     delta_limit: int = Field(
-        5_000, gt=0, description="Changes since the last snapshot after which a new one is made."
+        5_000,
+        gt=0,
+        description="Changes that call for a new snapshot, if they are a twentieth of the items.",
     )
 
     host: str = Field("127.0.0.1", description="Address the service listens on.")

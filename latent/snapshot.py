@@ -69,7 +69,7 @@ def publish(base: Base, folder: Path, *, sequence: int, fingerprint: str) -> Non
         _write(base, fresh, sequence=sequence, fingerprint=fingerprint)
         final = folder / str(sequence)
         if final.exists():
-            # Made by this very sequence and found damaged, or it would be in use.
+            # Only a damaged one is made again; a sound one would have been taken over.
             shutil.rmtree(final)
         fresh.rename(final)
         _flush(folder)

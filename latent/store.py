@@ -56,7 +56,11 @@ class Store:
 
     def spaces(self) -> dict[str, Space]:
         """The space of each collection, by name; counts nothing."""
-        return {entry.name: entry.space for entry in self._catalog.entries()}
+        entries = self._catalog.entries()
+        with self._opening:  # let go of those that another process has deleted
+            for uid in self._collections.keys() - {entry.uid for entry in entries}:
+                del self._collections[uid]
+        return {entry.name: entry.space for entry in entries}
 
     def collection(self, name: str) -> Collection:
         """The collection of that name.
@@ -105,11 +109,11 @@ class Store:
         Raises:
             UnknownCollectionError: there is none.
         """
+        entry = self._catalog.entry(name)
+        self._catalog.remove(entry)
         with self._opening:
-            entry = self._catalog.entry(name)
-            self._catalog.remove(entry)
             self._collections.pop(entry.uid, None)
-            shutil.rmtree(self._index_folder / entry.uid, ignore_errors=True)
+        shutil.rmtree(self._index_folder / entry.uid, ignore_errors=True)
 
     def embedder(self, model: str | None = None) -> Embedder:
         """The model of that name (or the default one), loaded once.

@@ -6,6 +6,8 @@ Knows nothing about what the rows mean; `catalog` does.
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from functools import partial
 from typing import Any
 
@@ -79,6 +81,7 @@ items = Table(
     UniqueConstraint("collection_id", "id"),
     Index("items_by_sequence", "collection_id", "sequence"),
     Index("items_by_source", "collection_id", "source"),
+    Index("items_by_modality", "collection_id", "modality", "key"),
     Index("items_by_content", "collection_id", "content_hash"),
 )
 
@@ -192,13 +195,10 @@ def _teach_sqlite(engine: Engine) -> None:
         # The driver's own transaction handling would begin late and only for writes.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in (
-            "busy_timeout=10000",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
+        cursor.execute("PRAGMA busy_timeout=10000")
+        _turn_to_wal(cursor)
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -206,3 +206,18 @@ def _teach_sqlite(engine: Engine) -> None:
         writes = connection.get_execution_options().get("writes", False)
         # Taking the write lock at once is what lets two writers take turns without deadlock.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _turn_to_wal(cursor: Any) -> None:
+    """Have the file in WAL mode, which it keeps; another process may be turning it this moment."""
+    deadline = time.monotonic() + 10
+    while True:
+        # Turning does not wait for a lock as everything else does, whatever busy_timeout says.
+        try:
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

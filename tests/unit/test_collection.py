@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +34,8 @@ from latent.settings import Settings
 from latent.store import Store
 from latent.tables import open_engine
 from latent.wiring import CATALOG, INDEX, open_store
+
+ROOT = Path(__file__).parents[2]
 
 
 def place(*numbers: float) -> Vector:
@@ -516,3 +520,62 @@ def test_a_collection_deleted_while_all_are_listed_is_left_out(
     other = Store(settings, catalog, settings.data / INDEX, models)
     assert [one.name for one in other.collections()] == ["stays"]
     other.close()
+
+
+def test_a_snapshot_of_another_process_is_taken_over_and_not_made_again(
+    settings: Settings,
+) -> None:
+    with open_store(settings) as one, open_store(settings) as other:
+        mine = one.ensure("main")
+        mine.put(random_items(40))
+        theirs = other.collection("main")
+        assert len(theirs.nearest(place(1), 50)) == 40
+        assert mine.publish()
+        made = (snapshot_of(settings) / "manifest.json").stat().st_ino
+        assert not theirs.publish()
+        assert theirs.summary().index == mine.summary().index
+        assert (snapshot_of(settings) / "manifest.json").stat().st_ino == made
+
+
+def test_building_stays_in_proportion_to_what_is_put(settings: Settings) -> None:
+    with open_store(settings.model_copy(update={"delta_limit": 5})) as store:
+        collection = store.ensure("main")
+        collection.put(random_items(400))
+        assert collection.publish()
+        collection.put(random_items(410)[400:])
+        assert not collection.publish()
+        collection.put(random_items(425)[410:])
+        assert collection.publish()
+
+
+def test_many_processes_may_open_a_new_data_folder_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from latent.settings import Settings\n"
+        "from latent.wiring import open_store\n"
+        "sys.stdin.read()\n"
+        "with open_store(Settings(data=pathlib.Path(sys.argv[1]), model='colours')) as store:\n"
+        "    store.ensure('main')\n"
+    )
+    for turn in range(3):
+        command = [sys.executable, "-c", code, str(tmp_path / f"data{turn}")]
+        opening = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+            for _ in range(4)
+        ]
+        for process in opening:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.stdin = None
+        for process in opening:
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == 0, said.decode()[-500:]
+
+
+def test_a_collection_deleted_while_it_is_published_leaves_nothing(store: Store) -> None:
+    collection = store.ensure("main")
+    collection.put(random_items(10))
+    store.delete("main")
+    with pytest.raises(UnknownCollectionError):
+        collection.publish()
+    assert not list((store.settings.data / INDEX).glob("*"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latent.errors import InputError
 from latent.items import Modality
 from latent.models import mini, registry
 from latent.models.artifact import Artifact
@@ -95,3 +96,13 @@ print(json.dumps([list(rows.shape), sorted(heavy & set(sys.modules))]))
         env={**os.environ, "PYTHONPATH": str(root)},
     )
     assert json.loads(answer.stdout) == [[1, 384], []]
+
+
+def test_a_huge_text_is_refused_by_its_beginning(embedder: CompiledEmbedder) -> None:
+    with pytest.raises(InputError, match="this model reads 254"):
+        embedder.embed_texts(["one two three " * 3_000_000])
+
+
+def test_few_tokens_of_many_characters_are_read(embedder: CompiledEmbedder) -> None:
+    long = "word " * 100 + "x" * 30_000 + " " * 30_000 + "word " * 100
+    assert embedder.embed_texts([long]).shape == (1, 384)
