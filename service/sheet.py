@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -14,7 +16,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from latent.decode import Limits, decode
 from latent.errors import InputError, NearfieldError
 from latent.items import Hit, Modality
+from service.files import file_of
 
+MARK, SOFTWARE = "Nearfield contact sheet", 0x0131  # in EXIF, so that a sheet knows its like
 CELL, GAP, LINE = 240, 16, 22
 PAPER, INK, QUIET, CARD = (250, 250, 248), (28, 28, 30), (110, 110, 115), (236, 235, 230)
 
@@ -44,24 +48,36 @@ def contact_sheet(
 
 
 def write_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a sheet in the format its suffix names.
+    """Write a sheet in the format its suffix names, over an older sheet, but over nothing else.
 
     Raises:
-        InputError: no such format, or the file cannot be written.
+        InputError: no such format, the file cannot be written, or it is something else.
     """
+    if path.exists() and not _is_sheet(path):
+        raise InputError(f"{path} is there and is no sheet; it stays as it is, choose another name")
+    mark = Image.Exif()
+    mark[SOFTWARE] = MARK
     try:
-        sheet.save(path)
+        sheet.save(path, exif=mark)
     except (OSError, ValueError) as error:
         raise InputError(f"the sheet cannot be written to {path}: {error}") from error
+
+
+def _is_sheet(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=["PNG", "JPEG", "WEBP", "TIFF"]) as picture:
+            return picture.getexif().get(SOFTWARE) == MARK
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def _cell(hit: Hit, limits: Limits) -> Image.Image:
     if hit.item.modality is Modality.TEXT:
         return _card(hit.item.text or "")
-    if hit.item.source is None:
-        return _card("a picture that came without a file")
+    path = file_of(hit.item)
+    if path is None:
+        return _card(hit.item.text or "a picture whose file is not known")
     try:
-        path = Path(hit.item.source)
         decoded = decode(path, name=hit.item.uri, limits=limits, side=CELL)
     except NearfieldError as error:
         return _card(str(error))
@@ -75,5 +91,15 @@ def _card(text: str) -> Image.Image:
     return card
 
 
+@cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """A font of the system, or Pillow's own, which knows no more than English letters."""
+    for name in (
+        "NotoSans-Regular.ttf",
+        "DejaVuSans.ttf",
+        "LiberationSans-Regular.ttf",
+        "Arial.ttf",
+    ):
+        with suppress(OSError):
+            return ImageFont.truetype(name, size)
     return ImageFont.load_default(size)

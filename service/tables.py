@@ -13,6 +13,7 @@ from rich.text import Text
 
 from latent.items import JSON, Hit
 from latent.models.registry import Form, ModelCard
+from service.files import file_of
 from service.query import Answer
 
 SNIPPET = 90  # characters of a text that are shown
@@ -95,7 +96,7 @@ def _hit_json(hit: Hit) -> JSON:
         "metadata": dict(item.metadata),
         "text": item.text,
         "passage": asdict(item.passage) if item.passage else None,
-        "path": item.source,
+        "path": str(path) if (path := file_of(item)) else None,
     }
 
 

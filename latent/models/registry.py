@@ -91,7 +91,7 @@ def _missing(name: str, error: Exception) -> ModelUnavailableError:
     """A wheel of torchvision that does not fit torch fails with an error of any of three kinds."""
     return ModelUnavailableError(
         f"{name} needs libraries that cannot be imported here ({error});"
-        " pip install 'nearfield[models]'"
+        " run 'scripts/setup --models' or pip install open_clip_torch sentence-transformers"
     )
 
 

@@ -173,6 +173,27 @@ def test_the_hits_can_be_written_as_a_picture(filled: Prompt, tmp_path: Path) ->
         assert (0, 160, 0) in {colour for _, colour in picture.getcolors(1 << 24) or []}
 
 
+def test_a_sheet_takes_the_place_of_a_sheet_and_of_nothing_else(
+    filled: Prompt, tmp_path: Path, photos: Path
+) -> None:
+    photo = photos / "red.png"
+    before = photo.read_bytes()
+    assert "is no sheet" in failed(filled.type("search", "green", "--sheet", photo))
+    assert photo.read_bytes() == before
+    for name in ("sheet.png", "sheet.webp", "sheet.jpg"):
+        for words in ("green", "red"):
+            assert filled.type("search", words, "--sheet", tmp_path / name).exit_code == 0
+
+
+def test_the_path_of_a_manifests_row_is_not_its_manifest(prompt: Prompt, photos: Path) -> None:
+    (photos / "list.csv").write_text("image,id\nred.png,r\n")
+    assert prompt.type("index", photos / "list.csv").exit_code == 0
+    (hit,) = prompt.json("search", "red")["hits"]
+    assert (hit["id"], hit["path"]) == ("r", None)
+    sheet = photos / "sheet.png"
+    assert prompt.type("search", "red", "--sheet", sheet).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -79,5 +79,5 @@ def test_a_missing_extra_says_what_to_install(
     name: str, module: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ModelUnavailableError, match=r"pip install 'nearfield\[models\]'"):
+    with pytest.raises(ModelUnavailableError, match="scripts/setup --models"):
         registry.load(name, settings)
