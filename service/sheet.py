@@ -86,7 +86,7 @@ def _cell(hit: Hit, limits: Limits) -> Image.Image:
 
 def _card(text: str) -> Image.Image:
     card = Image.new("RGB", (CELL, CELL), CARD)
-    lines = textwrap.wrap(" ".join(text.split()), 30, max_lines=11, placeholder=" …")
+    lines = textwrap.wrap(" ".join(text.split()), 28, max_lines=11, placeholder=" …")
     ImageDraw.Draw(card).multiline_text((14, 14), "\n".join(lines), INK, _font(14), spacing=6)
     return card
 
