@@ -67,7 +67,6 @@ class Batch:
         drafts = [draft for reading in readings for draft in reading.drafts]
         answers = iter(embedded(self._embedder, drafts, self._size))
         contents: list[tuple[Source, Sequence[Item]]] = []
-        touched: list[Source] = []
         for reading in readings:
             answer = list(islice(answers, len(reading.drafts)))
             match reading.outcome:
@@ -77,14 +76,12 @@ class Batch:
                     contents.append((reading.source, ()))
                     self._report.fail(reading.file.uri, str(reading.source.failure))
                 case Outcome.TOUCHED:
-                    touched.append(reading.source)
+                    contents.append((reading.source, reading.items))
                     self._report.unchanged += 1
                 case Outcome.VANISHED:
                     pass  # if it was known, it is found to be gone at the end of the run
         if contents:
             self._collection.put_sources(contents)
-        if touched:
-            self._collection.touch_sources(touched)
 
     def _content(
         self, reading: Reading, answer: Sequence[Item | InputError]

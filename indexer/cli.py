@@ -52,6 +52,7 @@ collection_option = click.option(
 @collection_option
 @click.option("--model", metavar="NAME", help="Model of a collection that is made by this.")
 @click.option("--watch", is_flag=True, help="Stay, and keep in step as files come and go.")
+@click.option("--allow-empty", is_flag=True, help="Let a folder that was emptied lose its items.")
 @command_options
 def index(
     settings: Settings,
@@ -60,11 +61,13 @@ def index(
     name: str | None,
     model: str | None,
     watch: bool,
+    allow_empty: bool,
 ) -> None:
     """Bring a collection in step with files, folders and manifests.
 
-    Only what is new or changed is read. What is gone below a folder that is named here is removed.
-    Manifests are CSV, JSON Lines, Parquet, or NPY for vectors alone.
+    Only what is new or changed is read. What is gone below a folder that is named here is removed,
+    but nothing where the folder holds nothing any more: its disk may be away. Manifests are CSV,
+    JSON Lines, Parquet, or NPY for vectors alone.
     """
     for path in paths:
         require(path)
@@ -75,7 +78,14 @@ def index(
 
         def once(chosen: Sequence[Path]) -> Report:
             with _progress() as progress:
-                return run_index(chosen, collection, embedder, settings, progress=progress)
+                return run_index(
+                    chosen,
+                    collection,
+                    embedder,
+                    settings,
+                    allow_empty=allow_empty,
+                    progress=progress,
+                )
 
         report = once(paths)
         _tell(report, as_json)
@@ -180,11 +190,21 @@ def _tell(report: Report, as_json: bool) -> None:
 @click.command()
 @click.argument("name", required=False)
 @click.option("--failed", is_flag=True, help="List what could not be read, and why.")
+@click.option("--delete", is_flag=True, help="Delete the collection NAME; its files stay.")
 @command_options
-def collections(settings: Settings, as_json: bool, name: str | None, failed: bool) -> None:
+def collections(
+    settings: Settings, as_json: bool, name: str | None, failed: bool, delete: bool
+) -> None:
     """List the collections, or what could not be read into them."""
+    if delete and (name is None or failed):
+        raise click.UsageError("--delete goes with the NAME of a collection, and alone")
     with open_store(settings, must_exist=True) as store:
-        if failed:
+        if delete and name is not None:
+            count = store.collection(name).count()
+            store.delete(name)
+            warn(f"deleted {name}, {count:,} items")
+            _tell_summaries([one.summary() for one in _chosen(store, None)], as_json)
+        elif failed:
             _tell_failed(_chosen(store, name), as_json)
         else:
             _tell_summaries([one.summary() for one in _chosen(store, name)], as_json)
@@ -322,7 +342,7 @@ def export(
 
 
 def _chosen(store: Store, name: str | None) -> list[Collection]:
-    names = [name] if name is not None else [one.name for one in store.collections()]
+    names = [name] if name is not None else list(store.spaces())
     return [store.collection(each) for each in names]
 
 

@@ -1,9 +1,10 @@
-"""The main path of things in: files and manifests into a collection, in bounded memory.
+"""The main path of things in: files and manifests into a collection.
 
 What there is, is compared with what the collection remembers; only what is new or changed is read,
-on threads, a few batches ahead; batches are embedded and stored, one transaction each. What was
-stored stays stored, so a run that was cut short goes on where it ended. Knows nothing about the
-command line, and nothing about models but their seam.
+on threads, a few batches ahead; batches are embedded and stored, one transaction each. Memory is
+bounded but for the names of the files. What was stored stays stored, so a run that was cut short
+goes on where it ended. Knows nothing about the command line, and nothing about models but their
+seam.
 """
 
 from __future__ import annotations
@@ -41,17 +42,19 @@ def index(
     embedder: Embedder,
     settings: Settings,
     *,
+    allow_empty: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Report:
     """Bring the collection in step with the files, folders and manifests at `paths`.
 
     A file that cannot be read stops nothing: it is reported and remembered. What is gone is
-    removed, below folders of `paths` alone.
+    removed, below folders of `paths` alone; a folder that held something and now holds nothing may
+    be the mount point of a disk that is away, and loses its items only with `allow_empty`.
 
     Raises:
         SourceMissingError: a path is not there; nothing was changed.
         UnsupportedMediaError: a path is a file of a kind that is not read; nothing was changed.
-        InputError: a folder holds nothing to read and never did, or a manifest has no fit columns.
+        InputError: a folder holds nothing to read (any more), or a manifest has no fit columns.
     """
     started = time.monotonic()
     report = Report(collection.name)
@@ -59,7 +62,7 @@ def index(
     for unreadable in (folder for one in listings for folder in one.unreadable):
         report.fail(unreadable.uri, unreadable.reason)
     known = _known(collection, listings)
-    _require_something(listings, known)
+    _require_something(listings, known, allow_empty=allow_empty)
     files = {file.path: file for one in listings for file in one.files}
     changed = list(_changed(files.values(), known, report))
     finished = len(files) - len(changed)
@@ -99,12 +102,22 @@ def _known(collection: Collection, listings: Sequence[Listing]) -> dict[str, Sou
     return known
 
 
-def _require_something(listings: Sequence[Listing], known: dict[str, Source]) -> None:
+def _require_something(
+    listings: Sequence[Listing], known: dict[str, Source], *, allow_empty: bool
+) -> None:
     for one in listings:
-        if one.files or one.unreadable:
+        if one.files:
             continue
-        if not any(is_below(path, one.root) for path in known):
+        below = [source for path, source in known.items() if is_below(path, one.root)]
+        if not below and not one.unreadable:
             raise InputError(f"{one.root}: this folder holds no pictures or texts")
+        gone = [s for s in below if s.failure is None and not one.hides(s.path) and is_gone(s.path)]
+        if gone and not allow_empty:  # a disk that is away leaves an empty folder behind
+            files = "1 file" if len(gone) == 1 else f"{len(gone):,} files"
+            raise InputError(
+                f"{one.root}: this folder holds nothing any more; the items of {files} stay. "
+                "If they are to go: nearfield index … --allow-empty"
+            )
 
 
 def _changed(files: Iterable[File], known: dict[str, Source], report: Report) -> Iterator[File]:

@@ -42,7 +42,7 @@ class Outcome(Enum):
 
     NEW = auto()  # drafts, to be embedded
     REUSED = auto()  # items with the vectors of the same content elsewhere
-    TOUCHED = auto()  # the bytes are those we know; only size or time differ
+    TOUCHED = auto()  # the bytes are those we know; the same items, with the new time
     FAILED = auto()  # `source.failure` says why
     VANISHED = auto()  # it went between being listed and being read
 
@@ -79,7 +79,7 @@ class Reader:
         try:
             content, source = self._content(file)
             if known and known.failure is None and known.content_hash == source.content_hash:
-                return Reading(file, Outcome.TOUCHED, source)
+                return Reading(file, Outcome.TOUCHED, source, items=self._touched(file, source))
             if items := self._reused(file, source):
                 return Reading(file, Outcome.REUSED, source, items=items)
             return Reading(file, Outcome.NEW, source, drafts=self._drafts(file, source, content))
@@ -102,18 +102,19 @@ class Reader:
         found = self._collection.with_content([digest]).get(digest, [])
         if not found or len(found) != (found[0].passage.of if found[0].passage else 1):
             return ()  # unknown, or some of its passages were removed one by one
-        facts = {k: v for k, v in found[0].metadata.items() if k not in FILE_FACTS}
         return tuple(
             replace(
-                item,
+                _renewed(item, file, source),
                 id=item_id(file.path, item.passage.number if item.passage else None),
-                uri=file.uri,
-                passage=item.passage and replace(item.passage, document=file.uri),
-                metadata=file_facts(file, source) | facts,
                 source=file.path,
             )
             for item in found
         )
+
+    def _touched(self, file: File, source: Source) -> tuple[Item, ...]:
+        """What the file gave before, but for what was removed of it since."""
+        found = self._collection.find(list(self._collection.hashes_of(file.path)))
+        return tuple(_renewed(item, file, source) for item in found.values())
 
     def _drafts(self, file: File, source: Source, content: bytes) -> tuple[Draft, ...]:
         if file.kind is Kind.PICTURE:
@@ -181,6 +182,17 @@ def file_facts(file: File, source: Source) -> dict[str, JSON]:
         "modified": datetime.fromtimestamp(source.mtime_ns // 10**9, UTC).isoformat(),
     }
     return dict(facts)
+
+
+def _renewed(item: Item, file: File, source: Source) -> Item:
+    """An item of this content, with the file's name and facts as they are now."""
+    facts = {k: v for k, v in item.metadata.items() if k not in FILE_FACTS}
+    return replace(
+        item,
+        uri=file.uri,
+        passage=item.passage and replace(item.passage, document=file.uri),
+        metadata=file_facts(file, source) | facts,
+    )
 
 
 def read_bytes(path: str, name: str, most: int) -> tuple[bytes, os.stat_result]:

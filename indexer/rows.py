@@ -1,8 +1,9 @@
-"""The main path for manifests: their rows into a collection, in bounded memory.
+"""The main path for manifests: their rows into a collection, in memory bounded but for their ids.
 
 The same walk as `pipeline` takes for files: rows whose fingerprint is known are left alone, the
 others are read ahead on threads, embedded in batches and stored a transaction a batch. Items of a
-manifest have the manifest as their source. Knows nothing about the formats of manifests.
+manifest have the manifest as their source. Ids and fingerprints of all rows are held, to know at
+the end which are gone. Knows nothing about the formats of manifests.
 """
 
 from __future__ import annotations
@@ -189,9 +190,12 @@ class _Run:
         for item_id, fingerprint in self._known.items():
             self._ids.setdefault(str(fingerprint), []).append(item_id)
         self._ids_of_row: dict[str, list[str]] = {}
-        for item_id in self._known:
-            self._ids_of_row.setdefault(NUMBERED.sub("", item_id), []).append(item_id)
-        self._seen: set[str] = set()
+        for ids in self._ids.values():
+            # Only passages share a fingerprint; a lone `a-1` is a row of that name.
+            row_id = ids[0] if len(ids) == 1 else NUMBERED.sub("", ids[0])
+            self._ids_of_row.setdefault(row_id, []).extend(ids)
+        self._rows: set[str] = set()  # ids of the rows there were so far
+        self._kept: set[str] = set()  # ids of the items that are there after this run
         self._failed: dict[str, Source] = {}
         self._is_complete = True
 
@@ -202,7 +206,7 @@ class _Run:
             try:
                 row = next(source, None)
             except InputError as error:
-                if not self._seen:
+                if not self._rows:
                     raise  # there was no row that could be used
                 self._fail("the end", error)
                 self._is_complete = False
@@ -217,18 +221,18 @@ class _Run:
     def _planned(self, row: Row) -> Planned | None:
         item_id = row.id or _derived_id(row)
         image = self._path(row)
-        if item_id in self._seen:
+        if item_id in self._rows or item_id in self._kept:
             self._fail(f"line {row.number}", InputError(f"the id {item_id!r} was there before"))
             return None
-        self._seen.add(item_id)
+        self._rows.add(item_id)
         try:
             fingerprint = _fingerprint(row, item_id, image)
         except SourceMissingError as error:
-            self._seen.update(self._ids_of_row.get(item_id, ()))  # absence is not deletion
+            self._keep(item_id)
             self._fail(f"line {row.number}", error)
             return None
         if fingerprint in self._ids:
-            self._seen.update(self._ids[fingerprint])
+            self._kept.update(self._ids[fingerprint])
             self._report.unchanged += 1
             return None
         return Planned(row, item_id, self._uri(row, item_id), fingerprint, image)
@@ -260,9 +264,11 @@ class _Run:
             errors = [one for one in answer if isinstance(one, InputError)]
             failure = reading.failure or next(iter(errors), None) or self._clash(items, taken)
             if failure is not None:
+                if isinstance(failure, SourceMissingError):
+                    self._keep(reading.planned.id)
                 self._fail(f"line {reading.planned.row.number}", failure)
                 continue
-            self._seen.update(item.id for item in items)
+            self._kept.update(item.id for item in items)
             self._report.indexed += 1
             good += items
         if good:
@@ -278,9 +284,13 @@ class _Run:
         for item in items:
             if item.id in taken:
                 return InputError(f"the id {item.id!r} belongs to {taken[item.id]}")
-            if len(items) > 1 and item.id in self._seen:
+            if len(items) > 1 and (item.id in self._rows or item.id in self._kept):
                 return InputError(f"the id {item.id!r} of a passage was there before")
         return None
+
+    def _keep(self, row_id: str) -> None:
+        """Keep what a row gave before, whose picture is not there: absence is not deletion."""
+        self._kept.update(self._ids_of_row.get(row_id, ()))
 
     def _fail(self, where: str, error: InputError) -> None:
         path = f"{self._file.path}/{where}"
@@ -292,8 +302,11 @@ class _Run:
         """Remove rows that are gone, remember failures, and the manifest as it is now."""
         file, collection = self._file, self._collection
         if self._is_complete:
-            gone = [item_id for item_id in self._known if item_id not in self._seen]
-            self._report.removed += len({self._known[item_id] for item_id in gone})
+            gone = [item_id for item_id in self._known if item_id not in self._kept]
+            self._report.removed += sum(
+                row_id not in self._rows and not self._kept.issuperset(ids)
+                for row_id, ids in self._ids_of_row.items()
+            )
             for start in range(0, len(gone), DROPPED_AT_ONCE):
                 collection.drop(gone[start : start + DROPPED_AT_ONCE])
             before = set(collection.sources(Path(file.path))) - {file.path}

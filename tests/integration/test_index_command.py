@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from indexer.cli import commands
+from latent.collection import Collection, Summary
 from latent.settings import Settings
 from latent.wiring import open_store
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., Result]
+PATIENCE = 20  # seconds until a test gives up; its waits end as soon as there is an answer
 
 
 @pytest.fixture
@@ -120,6 +123,66 @@ def test_a_missing_folder_makes_no_collection(tmp_path: Path, run: Run) -> None:
 def test_an_empty_folder_is_one_line(tmp_path: Path, run: Run) -> None:
     (tmp_path / "empty").mkdir()
     assert "holds no pictures or texts" in only_error(run("index", tmp_path / "empty"))
+
+
+def test_a_folder_that_was_emptied_keeps_its_items_unless_that_is_allowed(
+    photos: Path, run: Run
+) -> None:
+    run("index", photos)
+    for path in photos.iterdir():
+        path.unlink()
+    line = only_error(run("index", photos))
+    assert "the items of 8 files stay" in line
+    assert "nearfield index … --allow-empty" in line
+    found = answer(run("index", photos, "--allow-empty", "--json"))
+    assert (found["removed"], found["items"]) == (8, 0)
+
+
+def test_a_watched_disk_that_is_unplugged_keeps_its_items_and_is_watched_on(
+    tmp_path: Path, photos: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    photos.rename(disk / "photos")
+    words = [str(disk), "--watch", "--json", "--data", str(tmp_path / "data")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from indexer.cli import index; index()", *words],
+        cwd=ROOT,
+        env={**os.environ, "NEARFIELD_MODEL": "colours"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    alarm = threading.Timer(PATIENCE, process.kill)
+    alarm.start()
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["items"] == 8
+        (disk / "photos").rename(tmp_path / "away")  # all at once, as a disk goes
+        assert any("holds nothing any more" in line for line in process.stderr)
+        (tmp_path / "away").rename(disk / "photos")
+        Image.new("RGB", (9, 9), (0, 0, 250)).save(disk / "sea.png")
+        found = json.loads(process.stdout.readline())
+        assert (found["indexed"], found["items"]) == (1, 9)
+    finally:
+        alarm.cancel()
+        process.kill()
+        process.communicate()
+
+
+def test_the_names_of_the_collections_are_had_without_opening_any(
+    photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "bad.jpg").write_text("a letter")
+    run("index", photos)
+
+    def opened(_: Collection) -> Summary:
+        raise AssertionError("nobody asked what it holds")
+
+    monkeypatch.setattr(Collection, "summary", opened)
+    (found,) = answer(run("collections", "--failed", "--json"))["failed"]
+    assert found["collection"] == "main"
 
 
 def test_a_manifest_with_a_missing_column_is_one_line(tmp_path: Path, run: Run) -> None:
@@ -273,6 +336,7 @@ import os, signal, sys
 from pathlib import Path
 from indexer.pipeline import index
 from latent.models.colours import ColourEmbedder
+from latent.collection import Collection, Summary
 from latent.settings import Settings
 from latent.wiring import open_store
 
@@ -368,3 +432,14 @@ def test_what_is_refused_takes_nothing_from_a_collection_that_was_there(
 def test_json_on_standard_output_twice_is_wrong_use(run: Run, photos: Path) -> None:
     run("index", photos)
     assert run("export", "--json").exit_code == 2
+
+
+def test_a_collection_is_deleted_by_its_name_alone(run: Run, photos: Path) -> None:
+    run("index", photos)
+    run("index", photos, "--collection", "other")
+    assert run("collections", "--delete").exit_code == 2
+    assert "nowhere" in only_error(run("collections", "nowhere", "--delete"))
+    left = run("collections", "other", "--delete", "--json")
+    assert [one["name"] for one in answer(left)["collections"]] == ["main"]
+    assert left.stderr == "deleted other, 8 items\n"
+    assert (photos / "red.png").exists()

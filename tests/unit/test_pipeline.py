@@ -82,8 +82,8 @@ class Indexer:
         self.embedder = embedder
         self.settings = settings
 
-    def __call__(self, *paths: Path) -> Report:
-        return index(paths, self.collection, self.embedder, self.settings)
+    def __call__(self, *paths: Path, allow_empty: bool = False) -> Report:
+        return index(paths, self.collection, self.embedder, self.settings, allow_empty=allow_empty)
 
     def finds(self, question: str) -> str:
         """The uri of the nearest."""
@@ -145,7 +145,32 @@ def test_a_new_time_on_the_same_bytes_embeds_nothing_and_is_remembered(
     before = run.collection.scroll(8)
     assert (run(photos).unchanged, run.embedder.pictures) == (8, 8)
     assert run.collection.sources(photos)[str(photos / "red.png")].mtime_ns == 10**9
-    assert [item.id for item in run.collection.scroll(8)] == [item.id for item in before]
+    after = run.collection.scroll(8)
+    assert [item.id for item in after] == [item.id for item in before]
+    for item, was in zip(after, before, strict=True):
+        modified = "1970-01-01T00:00:01+00:00"
+        is_touched = item.uri == "photos/red.png"
+        assert item.metadata == (
+            dict(was.metadata) | ({"modified": modified} if is_touched else {})
+        )
+        np.testing.assert_array_equal(item.vector, was.vector)
+
+
+def test_a_text_that_was_touched_keeps_its_passages_but_for_those_that_were_removed(
+    tmp_path: Path, run: Indexer
+) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("# Title\n\n" + "red thing. " * 100)
+    run(path)
+    items = run.collection.scroll(100)
+    run.collection.drop([items[1].id])
+    embedded = run.embedder.texts
+    os.utime(path, (1, 1))
+    assert (run(path).unchanged, run.embedder.texts) == (1, embedded)
+    after = run.collection.scroll(100)
+    assert [item.text for item in after] == [items[0].text, *(item.text for item in items[2:])]
+    assert {item.metadata["modified"] for item in after} == {"1970-01-01T00:00:01+00:00"}
+    assert {item.metadata["title"] for item in after} == {"Title"}
 
 
 def test_a_changed_file_is_embedded_again(photos: Path, run: Indexer) -> None:
@@ -275,11 +300,66 @@ def test_a_folder_with_files_gone_but_one_locked_part_keeps_that_part(
     assert report.failed == [Failure("photos/locked", "Permission denied")]
 
 
-def test_a_folder_that_was_emptied_is_emptied_here(photos: Path, run: Indexer) -> None:
+def test_a_folder_that_holds_nothing_any_more_keeps_its_items_until_that_is_said(
+    photos: Path, run: Indexer
+) -> None:
     run(photos)
     for path in photos.iterdir():
         path.unlink()
-    assert (run(photos).removed, run.collection.count()) == (8, 0)
+    (photos / "no picture.xyz").touch()
+    for _ in range(2):
+        with pytest.raises(
+            InputError, match=r"nothing any more; the items of 8 files stay\. .*-em"
+        ):
+            run(photos)
+        assert len(run.collection.sources()) == run.collection.count() == 8
+    assert (run(photos, allow_empty=True).removed, run.collection.count()) == (8, 0)
+    assert run.collection.sources() == {}
+
+
+def test_one_emptied_folder_among_others_changes_nothing_at_all(
+    tmp_path: Path, photos: Path, run: Indexer
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (disk / "a.txt").write_text("red")
+    run(photos, disk)
+    (disk / "a.txt").unlink()
+    (photos / "red.png").unlink()
+    with pytest.raises(InputError, match=r"disk: this folder holds nothing any more; .* 1 file "):
+        run(photos, disk)
+    assert run.collection.count() == 9
+
+
+def test_an_emptied_folder_with_a_locked_part_keeps_its_items(
+    photos: Path, run: Indexer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(photos)
+    for path in photos.iterdir():
+        path.unlink()
+    (photos / "locked").mkdir()
+    scan = os.scandir
+
+    def scan_or_refuse(path: str) -> object:
+        if path.endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", scan_or_refuse)
+    with pytest.raises(InputError, match="holds nothing any more"):
+        run(photos)
+    assert run.collection.count() == 8
+
+
+def test_a_folder_of_which_only_failures_were_known_may_be_empty(
+    photos: Path, run: Indexer
+) -> None:
+    for path in photos.iterdir():
+        path.write_text("no picture")
+    run(photos)
+    for path in photos.iterdir():
+        path.unlink()
+    assert (run(photos).failed, run.collection.sources()) == ([], {})
 
 
 def test_a_folder_that_never_held_anything_is_an_error(tmp_path: Path, run: Indexer) -> None:

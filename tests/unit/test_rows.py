@@ -160,6 +160,55 @@ def test_a_picture_that_is_not_there_keeps_its_item(photos: Path, lister: Lister
     assert set(lister.items()) == {"r", "g"}
 
 
+def test_a_missing_picture_says_nothing_about_a_row_with_a_number_behind_the_same_name(
+    photos: Path, lister: Lister
+) -> None:
+    rows: Rows = [{"image": "photos/red.png", "id": "a"}, {"text": "green", "id": "a-1"}]
+    lister(rows)
+    (photos / "red.png").unlink()
+    report = lister.again()
+    assert ([failure.uri for failure in report.failed], report.unchanged) == (
+        ["list.jsonl, line 1"],
+        1,
+    )
+    assert set(lister.items()) == {"a", "a-1"}
+    assert lister([*rows[:1], {"text": "blue", "id": "a-1"}]).indexed == 1
+    assert set(lister.items()) == {"a", "a-1"}
+
+
+def test_a_picture_that_goes_between_being_looked_at_and_read_keeps_its_item(
+    photos: Path, lister: Lister, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lister([{"image": "photos/red.png", "id": "r"}])
+    os.utime(photos / "red.png", (5, 5))
+
+    def vanished(*_: object) -> None:
+        raise SourceMissingError("it went")
+
+    monkeypatch.setattr("indexer.rows.read_bytes", vanished)
+    assert len(lister.again().failed) == 1
+    assert set(lister.items()) == {"r"}
+
+
+def test_a_row_whose_picture_turns_bad_takes_its_old_item_along(
+    photos: Path, lister: Lister
+) -> None:
+    lister([{"image": "photos/red.png", "id": "r"}, {"text": "green", "id": "g"}])
+    (photos / "red.png").write_text("no picture any more")
+    report = lister.again()
+    assert (len(report.failed), report.removed, set(lister.items())) == (1, 0, {"g"})
+
+
+def test_a_row_that_grows_into_passages_leaves_no_old_item(lister: Lister) -> None:
+    lister([{"id": "doc", "text": "short"}, {"id": "other", "text": "red"}])
+    report = lister([{"id": "doc", "text": "red green blue. " * 60}])
+    assert (report.indexed, report.removed) == (1, 1)  # `other` went, `doc` only changed
+    items = lister.items()
+    assert len(items) > 2
+    assert set(items) == {f"doc-{number}" for number in range(len(items))}
+    assert (lister.again().unchanged, len(lister.items())) == (1, len(items))
+
+
 def test_a_manifest_that_breaks_off_removes_nothing(tmp_path: Path, lister: Lister) -> None:
     lister.path = tmp_path / "list.csv"
     lister.path.write_text("id,text\na,red\nb,green\n")
