@@ -20,7 +20,7 @@ from latent import __version__
 from latent.errors import NearfieldError
 from latent.settings import Settings
 from service.metrics import Metrics
-from service.middleware import BodyLimit, Requests
+from service.middleware import BodyLimit, Entrance, Requests
 from service.problems import (
     MEDIA_TYPE,
     on_http_exception,
@@ -96,7 +96,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    # The last one added is the outermost: it sees the 413 of the other.
+    # The last one added is the outermost: it sees what the others refuse.
+    app.add_middleware(Entrance)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Requests, metrics=metrics)
     app.add_exception_handler(NearfieldError, on_nearfield_error)

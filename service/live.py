@@ -7,6 +7,7 @@ Knows nothing about bodies and responses.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -62,9 +63,9 @@ class Draft:
         if item is None:
             return False
         wanted = self.placed(item.vector)
-        return all(
+        return _written(wanted.metadata) == _written(item.metadata) and all(
             getattr(wanted, name) == getattr(item, name)
-            for name in ("content_hash", "modality", "text", "uri", "metadata")
+            for name in ("content_hash", "modality", "text", "uri")
         )
 
 
@@ -171,7 +172,7 @@ def _checked(vector: Vector, dim: int) -> Vector | NearfieldError:
 
 
 def _store(collection: Collection, items: Sequence[Item]) -> int:
-    return collection.put(items) if items else collection.summary().sequence
+    return collection.put(items) if items else collection.sequence
 
 
 def _outcome(
@@ -181,6 +182,11 @@ def _outcome(
         if isinstance(error, NearfieldError):
             return Outcome(item_id, "failed", error)
     return Outcome(item_id, "unchanged" if place is None else "indexed")
+
+
+def _written(metadata: Metadata) -> str:
+    """Metadata as JSON, where 1, true and 1.0 differ; to Python they are equal."""
+    return json.dumps(dict(metadata), sort_keys=True)
 
 
 def _hash(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Around every request: an id, a limit on its body, one line in the log, a count.
+"""Around every request: an id, a door, a limit on its body, one line in the log, a count.
 
 Plain ASGI, so that nothing is buffered on the way. Knows nothing about what requests ask.
 """
@@ -10,18 +10,23 @@ import logging
 import re
 import time
 import uuid
+from contextlib import ExitStack
+from http import HTTPMethod
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from latent.errors import OverloadedError
 from service.metrics import Metrics
-from service.problems import INTERNAL, on_http_exception, problem
+from service.problems import INTERNAL, on_http_exception, on_nearfield_error, problem
 from service.timing import Timings
+from service.workers import Door
 
 log = logging.getLogger("nearfield.requests")
 
+WORK = "/v1/"  # below it is what costs work; health, metrics and pages are never shut out
 _FIT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -64,7 +69,9 @@ class Requests:
         timings: Timings = scope["state"]["timings"]
         took_ms = timings.took_ms()
         route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.count_request(scope["method"], route, status, seconds)
+        # A client may send any word as its method, and each would be counted for itself for ever.
+        method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "other"
+        self._metrics.count_request(method, route, status, seconds)
         self._metrics.count_stages(took_ms)
         line = {
             "request_id": scope["state"]["request_id"],
@@ -75,6 +82,30 @@ class Requests:
             **{f"{stage}_ms": ms for stage, ms in took_ms.items()},
         }
         log.info("%s", json.dumps(line))  # JSON, so that no path can forge a second line
+
+
+class Entrance:
+    """Lets a request for work through the door, before anything of its body is read.
+
+    The door is that of the state which the lifespan opened.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _is_work(scope):
+            await self._app(scope, receive, send)
+            return
+        door: Door = scope["state"]["service"].door
+        with ExitStack() as inside:
+            try:
+                inside.enter_context(door.inside())
+            except OverloadedError as error:
+                response = on_nearfield_error(Request(scope), error)
+                await response(scope, receive, send)
+                return
+            await self._app(scope, receive, send)
 
 
 class BodyLimit:
@@ -133,6 +164,11 @@ class BodyLimit:
         detail = f"the request body has more than {self._max_bytes} bytes"
         # The rest of the body is never read, so the connection cannot be used again.
         return HTTPException(413, detail, headers={"Connection": "close"})
+
+
+def _is_work(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")).startswith(WORK)
 
 
 def _request_id(scope: Scope) -> str:

@@ -20,6 +20,8 @@ from service.pictures import prepare
 from service.timing import Timings
 from service.workers import Workers
 
+LONGEST_TOKEN = 64  # characters; in no tokenizer do the tokens of natural text average as many
+
 
 def place_now(
     embedder: Embedder, things: Sequence[Thing], settings: Settings, timings: Timings
@@ -72,7 +74,14 @@ class Placer:
             OverloadedError: too many requests wait already.
         """
         outcomes: dict[int, Outcome] = {}
-        texts = {i: thing.text for i, thing in enumerate(things) if isinstance(thing, Text)}
+        texts: dict[int, str] = {}
+        for i, thing in enumerate(things):
+            if isinstance(thing, Text):
+                error = _far_too_long(thing.text, embedder.max_tokens)
+                if error is None:
+                    texts[i] = thing.text
+                else:
+                    outcomes[i] = error
         pictures = {i: thing for i, thing in enumerate(things) if isinstance(thing, Picture)}
         prepared: dict[int, Prepared] = {}
         if pictures:
@@ -113,6 +122,17 @@ class Placer:
                 on_batch=partial(self._on_batch, modality),
             )
         return self._batchers[key]
+
+
+def _far_too_long(text: str, most: int) -> InputError | None:
+    """The error of a text that is far longer than the `most` tokens a model reads, at a glance.
+
+    To tokenise it, only to know exactly, would keep all others in its batch waiting.
+    """
+    # A model that reads no tokens takes no texts at all, and says so better itself.
+    if not most or len(text) <= most * LONGEST_TOKEN:
+        return None
+    return InputError(f"the text has {len(text)} characters; this model reads {most} tokens")
 
 
 def all_placed(outcomes: Sequence[Outcome], names: Sequence[str] | None = None) -> list[Vector]:

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from latent.errors import NearfieldError, UnsupportedMediaError
+from latent.errors import NearfieldError, UnknownCollectionError, UnsupportedMediaError
 from latent.models import registry
 from latent.models.embedder import Embedder
 from latent.models.loaded import LoadedModels
@@ -30,6 +30,8 @@ from service.workers import Door, Workers
 
 log = logging.getLogger(__name__)
 
+WARM_AGAIN = 1.0  # seconds until a warming that failed is tried again; each time twice as long
+LONGEST_PAUSE = 60.0  # seconds between two such tries
 PUBLISH_EVERY = 5.0  # seconds between two looks at whether a snapshot is due
 WORTH_A_SNAPSHOT = 1_000  # changes; fewer are searched exactly at no cost one could notice
 
@@ -118,7 +120,7 @@ async def open_similarity_state(settings: Settings, metrics: Metrics) -> AsyncIt
             readiness=Readiness(),
             embedder=models.embedder,
         )
-        warm = partial(_warm, state.readiness, lambda: warm_model(state.embedder(None)))
+        warm = partial(keep_warming, state.readiness, lambda: warm_model(state.embedder(None)))
         async with _in_background(warm):
             yield state
 
@@ -141,8 +143,8 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
                 engine=QueryEngine(store),
             )
             metrics.watch_items(lambda: {one.name: one.items for one in store.collections()})
-            warm = partial(_warm, state.readiness, lambda: warm_store(store))
-            async with _in_background(partial(_keep_publishing, store)), _in_background(warm):
+            warm = partial(keep_warming, state.readiness, lambda: warm_store(store))
+            async with _in_background(partial(keep_publishing, store)), _in_background(warm):
                 yield state
 
 
@@ -163,7 +165,8 @@ def warm_store(store: Store) -> None:
     """Load the default model, and the index of every collection."""
     warm_model(store.embedder())
     for name, space in store.spaces().items():
-        store.collection(name).nearest(np.eye(1, space.dim, dtype=np.float32)[0], 1)
+        with suppress(UnknownCollectionError):  # deleted meanwhile
+            store.collection(name).nearest(np.eye(1, space.dim, dtype=np.float32)[0], 1)
 
 
 def publish_what_is_due(store: Store) -> list[str]:
@@ -181,24 +184,48 @@ def publish_what_is_due(store: Store) -> list[str]:
     return published
 
 
-async def _warm(readiness: Readiness, warm: Callable[[], None], stop: asyncio.Event) -> None:
-    try:
-        await asyncio.to_thread(warm)
-    except NearfieldError as error:
-        log.warning("the service is not ready: %s", error)
-        readiness.missed(str(error))
-    else:
-        readiness.reached()
+async def keep_warming(
+    readiness: Readiness,
+    warm: Callable[[], None],
+    stop: asyncio.Event,
+    *,
+    pause: float = WARM_AGAIN,
+) -> None:
+    """Try to get warm until it is done or `stop` is set, after longer and longer pauses."""
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(warm)
+        except NearfieldError as error:
+            log.warning("the service is not ready: %s", error)
+            readiness.missed(str(error))
+        except Exception:
+            log.exception("the service is not ready")
+            readiness.missed("getting ready failed; the log of the service has the details")
+        else:
+            readiness.reached()
+            return
+        await _pause(stop, pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
-async def _keep_publishing(store: Store, stop: asyncio.Event) -> None:
+async def keep_publishing(
+    store: Store, stop: asyncio.Event, *, pause: float = PUBLISH_EVERY
+) -> None:
+    """Publish what is due until `stop` is set; what goes wrong is logged, and a next time comes."""
     while not stop.is_set():
         try:
             await asyncio.to_thread(publish_what_is_due, store)
         except NearfieldError as error:
             log.warning("nothing was published: %s", error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PUBLISH_EVERY)
+        except Exception:
+            log.exception("nothing was published")
+        await _pause(stop, pause)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait that long, or until `stop` is set."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 @asynccontextmanager

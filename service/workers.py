@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Door:
-    """Lets in so many requests at once; the others are told at once, before any work is done."""
+    """Lets in so many requests at once; the others are told at once, before their body is read."""
 
     def __init__(self, most: int) -> None:
         self._most = most

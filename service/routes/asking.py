@@ -5,7 +5,6 @@ Knows nothing about single routes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -52,17 +51,14 @@ def _state(request: Request) -> State:
     return state
 
 
-async def _desk(request: Request) -> AsyncIterator[Desk]:
-    state = _state(request)
-    with state.door.inside():
-        yield Desk(state, request.state.timings)
+async def _desk(request: Request) -> Desk:
+    return Desk(_state(request), request.state.timings)
 
 
-async def _search_desk(request: Request) -> AsyncIterator[SearchDesk]:
+async def _search_desk(request: Request) -> SearchDesk:
     state = _state(request)
     assert isinstance(state, SearchState)
-    with state.door.inside():
-        yield SearchDesk(state, request.state.timings)
+    return SearchDesk(state, request.state.timings)
 
 
 StateNow = Annotated[State, Depends(_state)]

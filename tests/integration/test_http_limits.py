@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,10 +26,10 @@ from latent.models.embedder import Embedder
 from latent.settings import Settings
 from service.app import SIMILARITY_ROUTES, create_app, search_app, similarity_app
 from service.metrics import Metrics
-from service.middleware import BodyLimit
+from service.middleware import BodyLimit, Entrance
 from service.placing import Placer
 from service.state import Readiness, State, door_of
-from service.workers import Workers
+from service.workers import Door, Workers
 
 QUERY = "/v1/collections/main/query"
 JSON = {"content-type": "application/json"}
@@ -292,9 +293,48 @@ def test_a_full_house_is_shut_before_any_work_and_health_is_not(settings: Settin
         until(lambda: "nearfield_waiting_requests 1.0" in client.get("/metrics").text)
         refused = client.get("/v1/models")
         assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.json()["request_id"] == refused.headers["x-request-id"]
+        unread = client.post("/v1/embeddings", content=b"no JSON", headers=JSON)
+        assert unread.status_code == 503
+        for path in ("/", "/healthz", "/docs", "/openapi.json", "/metrics"):
+            assert client.get(path).status_code == 200
         model.gate.set()
         assert {inside.result(PATIENCE).status_code, waits.result(PATIENCE).status_code} == {200}
         assert client.get("/v1/models").status_code == 200
+
+
+@pytest.mark.parametrize("root", ["", "/behind"])
+def test_nothing_of_a_body_is_read_when_the_house_is_full(root: str) -> None:
+    door = Door(1)
+    sender = Sender()
+    scope = {
+        "type": "http",
+        "headers": [],
+        "root_path": root,
+        "path": f"{root}/v1/embeddings",
+        "state": {"service": SimpleNamespace(door=door)},
+    }
+
+    async def reads_a_little(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    with door.inside():
+        asyncio.run(Entrance(reads_a_little)(scope, sender.receive, sender.send))
+    assert sender.taken == 0
+    assert sender.sent[0]["status"] == 503
+
+
+def test_who_fails_inside_leaves_room_for_the_next() -> None:
+    async def fails(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("mine")
+
+    sender = Sender()
+    service = SimpleNamespace(door=Door(1))
+    scope = {"type": "http", "headers": [], "path": "/v1/models", "state": {"service": service}}
+    for _ in range(2):
+        with pytest.raises(ValueError, match="mine"):
+            asyncio.run(Entrance(fails)(scope, sender.receive, sender.send))
 
 
 def failing_app(settings: Settings, error: Exception) -> Any:
@@ -380,6 +420,15 @@ def test_metrics_count_requests_stages_and_items(client: TestClient) -> None:
     assert "nearfield_waiting_requests 0.0" in answer.text
     assert 'route="unmatched",status="404"' in answer.text
     assert "/nothing/of" not in answer.text
+
+
+def test_methods_nobody_knows_are_counted_as_one(client: TestClient) -> None:
+    for method in ("MADE", "UP", "PATCH"):
+        assert client.request(method, "/healthz").status_code == 405
+    shown = client.get("/metrics").text
+    assert 'method="other",route="/healthz",status="405"} 2.0' in shown
+    assert 'method="PATCH",route="/healthz",status="405"} 1.0' in shown
+    assert "MADE" not in shown
 
 
 def test_two_apps_do_not_share_their_counts(settings: Settings) -> None:

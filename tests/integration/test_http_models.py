@@ -93,6 +93,8 @@ def test_embeddings_that_cannot_be_made_are_refused(
 def test_the_input_that_is_wrong_is_named(client: TestClient) -> None:
     body = client.post("/v1/embeddings", json={"input": ["red", "blue", ""]}).json()
     assert "input[2]" in body["detail"]
+    body = client.post("/v1/embeddings", json={"input": ["red", "word " * 10_000]}).json()
+    assert body["detail"] == "input[1]: the text has 50000 characters; this model reads 64 tokens"
     body = client.post("/v1/embeddings", json={"input": ["red", {"image": "aGk="}]}).json()
     assert body["code"] == "unreadable_image"
     assert "input[1]" in body["detail"]

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 import pytest
 
-from latent.errors import InputError
+from latent.collection import Collection
+from latent.errors import InputError, ModelUnavailableError, UnknownCollectionError
 from latent.items import Item, Modality
 from latent.models import registry
+from latent.models.colours import ColourEmbedder
 from latent.models.loaded import LoadedModels
 from latent.models.vectors_only import VectorsOnly
 from latent.settings import Settings
+from latent.space import Space
 from latent.store import Store
 from latent.wiring import open_store
 from service.desk import is_local
-from service.state import Readiness, publish_what_is_due, warm_model, warm_store
+from service.state import (
+    Readiness,
+    keep_publishing,
+    keep_warming,
+    publish_what_is_due,
+    warm_model,
+    warm_store,
+)
 from service.timing import Timings
+
+PATIENCE = 10  # seconds until a test that waits for what never comes fails
 
 
 def items(number: int) -> list[Item]:
@@ -61,6 +76,89 @@ def test_what_embeds_nothing_is_warm_as_it_is(store: Store) -> None:
     warm_model(VectorsOnly(3))
     store.ensure("mine", "vectors:3")
     warm_store(store)
+
+
+class Shrinking:
+    """A store whose collections are all deleted once their names are known."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def embedder(self) -> ColourEmbedder:
+        return ColourEmbedder()
+
+    def spaces(self) -> Mapping[str, Space]:
+        return dict.fromkeys(("one", "other"), ColourEmbedder().space)
+
+    def collection(self, name: str) -> Collection:
+        self.asked.append(name)
+        raise UnknownCollectionError(name)
+
+
+def test_a_collection_deleted_while_warming_is_passed_over() -> None:
+    store = Shrinking()
+    warm_store(cast(Store, store))
+    assert store.asked == ["one", "other"]
+
+
+def test_a_warming_that_failed_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    readiness = Readiness()
+    failures: list[Exception] = [ModelUnavailableError("no weights"), RuntimeError("a surprise")]
+    seen: list[str | None] = []
+
+    def warm() -> None:
+        seen.append(readiness.reason)
+        if failures:
+            raise failures.pop(0)
+
+    asyncio.run(keep_warming(readiness, warm, asyncio.Event(), pause=0))
+    assert readiness.reason is None
+    assert seen[1] == "no weights"
+    assert seen[2] is not None
+    assert "a surprise" not in seen[2]
+    assert "a surprise" in caplog.text
+
+
+def test_warming_stops_between_two_tries() -> None:
+    readiness = Readiness()
+
+    async def told_to_stop() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def warm() -> None:
+            loop.call_soon_threadsafe(stop.set)
+            raise ModelUnavailableError("no weights")
+
+        await asyncio.wait_for(keep_warming(readiness, warm, stop, pause=3_600), PATIENCE)
+
+    asyncio.run(told_to_stop())
+    assert readiness.reason == "no weights"
+
+
+class Surprising:
+    """A store that fails as nobody foresaw; the second time it says so."""
+
+    def __init__(self, twice: Callable[[], object]) -> None:
+        self._twice = twice
+        self._asked = 0
+
+    def spaces(self) -> Mapping[str, Space]:
+        self._asked += 1
+        if self._asked == 2:
+            self._twice()
+        raise RuntimeError("a surprise")
+
+
+def test_publishing_goes_on_after_a_surprise(caplog: pytest.LogCaptureFixture) -> None:
+    async def asked_twice() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        store = Surprising(lambda: loop.call_soon_threadsafe(stop.set))
+        await asyncio.wait_for(keep_publishing(cast(Store, store), stop, pause=0), PATIENCE)
+
+    asyncio.run(asked_twice())
+    assert len([record for record in caplog.records if record.exc_info]) == 2
 
 
 def test_readiness_says_why_not() -> None:
