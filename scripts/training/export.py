@@ -1,6 +1,6 @@
 """From trained weights to what is shipped: compile both towers, measure them, write the model card.
 
-    python -m scripts.training.export TOWER --data FOLDER --out FOLDER [--size 160] [--fit squash]
+    python -m scripts.training.export TOWER --data FOLDER --out FOLDER [--size 224] [--fit squash]
     python -m scripts.training.export TOWER --data FOLDER --compare
 
 Everything is measured on the artifact itself, read as the product reads it. `--compare` prints
@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("tower", type=Path, help="tower.pt, as training left it")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("latent/models/mini"))
-    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--fit", choices=FITS, default="squash")
     parser.add_argument("--compare", action="store_true")
     given = parser.parse_args()
