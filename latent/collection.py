@@ -7,7 +7,6 @@ search, what changed since. Knows nothing about files to crawl, models or the we
 
 from __future__ import annotations
 
-import logging
 import shutil
 import threading
 from collections.abc import Iterable, Sequence
@@ -27,8 +26,6 @@ from latent.rows import Entry, Where
 from latent.snapshot import Snapshot
 from latent.space import Space, unit_rows
 from latent.vectors import Keys
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +102,11 @@ class Collection:
             SpaceMismatchError, InputError: a vector does not belong here; nothing was stored.
             StorageFullError: there is no room; nothing was stored.
         """
-        return self._write(Change(put=self._placed(items)))
+        return self._write(Change(put=self._placed(items))).sequence
 
     def drop(self, ids: Sequence[str]) -> int:
         """Remove items by id in one transaction; gives how many were there."""
-        written = self._catalog.write(self._entry, Change(drop=ids))
-        self._follow_up(written)
-        return len(written.dropped)
+        return len(self._write(Change(drop=ids)).dropped)
 
     def find(self, ids: Sequence[str]) -> dict[str, Item]:
         """Those of the items that exist, by id."""
@@ -223,7 +218,7 @@ class Collection:
                 sources=[source for source, _ in contents],
                 replace=[source.path for source, _ in contents],
             )
-        )
+        ).sequence
 
     def touch_sources(self, sources: Sequence[Source]) -> None:
         """Remember sources as they are now; their items stay as they are."""
@@ -231,9 +226,7 @@ class Collection:
 
     def drop_sources(self, paths: Iterable[str]) -> int:
         """Forget sources and remove their items in one transaction; gives how many items went."""
-        written = self._catalog.write(self._entry, Change(forget=list(paths)))
-        self._follow_up(written)
-        return len(written.dropped)
+        return len(self._write(Change(forget=list(paths))).dropped)
 
     def with_content(self, content_hashes: Sequence[str]) -> dict[str, list[Item]]:
         """Items by content hash, of one source each, in passage order; vectors to use again."""
@@ -306,27 +299,22 @@ class Collection:
     def _placed(self, items: Sequence[Item]) -> list[Item]:
         if not items:
             return []
-        dims = {len(item.vector) for item in items}
-        for dim in dims - {self.space.dim}:
-            unit_rows(np.zeros((1, dim), np.float32), self.space.dim)
+        for item in items:
+            if item.vector.shape != (self.space.dim,):
+                unit_rows(item.vector, self.space.dim)  # says what is wrong with it
         rows = unit_rows(np.stack([item.vector for item in items]), self.space.dim)
         return [replace(item, vector=row) for item, row in zip(items, rows, strict=True)]
 
-    def _write(self, change: Change) -> int:
+    def _write(self, change: Change) -> Written:
+        """Commit, then take it into the index; if others wrote between, the next search does."""
         written = self._catalog.write(self._entry, change)
-        self._follow_up(written, change.put)
-        return written.sequence
-
-    def _follow_up(self, written: Written, put: Sequence[Item] = ()) -> None:
-        """Take an own write into the index; if others wrote between, the next search catches up."""
         with self._following:
             served = self._served
-            if served is None or written.sequence != served.sequence + 1:
-                return
-            vectors = (
-                np.stack([item.vector for item in put]) if put else np.empty((0, 0), np.float32)
-            )
-            served.take(Changes(written.sequence, written.keys, vectors, written.dropped))
+            if served is not None and written.sequence == served.sequence + 1:
+                rows = [item.vector for item in change.put]
+                vectors = np.stack(rows) if rows else np.empty((0, self.space.dim), np.float32)
+                served.take(Changes(written.sequence, written.keys, vectors, written.dropped))
+        return written
 
     def _followed(self) -> _Served:
         """What is served, after everything committed so far."""

@@ -13,14 +13,13 @@ from typing import Any
 from latent.errors import InputError
 from latent.items import Modality, Vector
 from latent.models.embedder import Embedder, Prepared
+from latent.models.texts import LONGEST_TOKEN
 from latent.settings import Settings
 from service.batching import Batcher, Outcome
 from service.parts import Picture, Text, Thing
 from service.pictures import prepare
 from service.timing import Timings
 from service.workers import Workers
-
-LONGEST_TOKEN = 64  # characters; in no tokenizer do the tokens of natural text average as many
 
 
 def place_now(

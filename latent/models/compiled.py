@@ -21,7 +21,7 @@ from latent.errors import InputError, ModelUnavailableError, UnsupportedMediaErr
 from latent.items import Vectors
 from latent.models.artifact import Artifact, ImageInput, TextInput
 from latent.models.embedder import Prepared
-from latent.models.texts import require_whole, whole
+from latent.models.texts import LONGEST_TOKEN, require_whole, whole
 from latent.space import Space
 
 T = TypeVar("T")
@@ -29,7 +29,6 @@ T = TypeVar("T")
 TOKENS_AT_ONCE = 4_096
 """Most tokens in one run, padding counted: bounds the memory of attention."""
 TEXTS_AT_ONCE = 128
-LONGEST_TOKEN = 64  # characters, more than tokens of texts that people write have
 LONGEST_WORD = 100  # characters; a longer one is a single unknown token to BERT's tokenizer
 PICTURES_AT_ONCE = 16
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from latent.errors import InputError
 
+LONGEST_TOKEN = 64
+"""Characters; in no tokenizer do the tokens of texts that people write average as many."""
+
 
 def require_whole(texts: Sequence[str]) -> None:
     """Refuse a text with half a character, which JSON can carry and UTF-8 cannot.

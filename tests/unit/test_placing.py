@@ -9,11 +9,12 @@ from latent.errors import InputError, UnsupportedMediaError
 from latent.items import Vectors
 from latent.models.colours import MAX_TOKENS, ColourEmbedder
 from latent.models.embedder import Embedder
+from latent.models.texts import LONGEST_TOKEN
 from latent.models.vectors_only import VectorsOnly
 from latent.settings import Settings
 from service.batching import Outcome
 from service.parts import Text
-from service.placing import LONGEST_TOKEN, Placer
+from service.placing import Placer
 from service.timing import Timings
 from service.workers import Workers
 
