@@ -14,8 +14,9 @@ import click
 
 from latent.errors import ImageTooLargeError, SourceMissingError
 from latent.items import JSON, Modality
+from latent.models.catalogue import JOBS
 from latent.settings import Settings
-from latent.terminal import command_options, console, out, print_json
+from latent.terminal import command_options, console, out, print_json, warn
 
 if TYPE_CHECKING:
     from service.parts import Part, Thing
@@ -129,18 +130,26 @@ def models() -> None:
 
 
 @models.command("list")
+@click.option("--job", type=click.Choice(list(JOBS)), help="Only models that are good for this.")
 @command_options
-def list_models(settings: Settings, as_json: bool) -> None:
-    """The bundled models, and the forms that names of others take."""
+def list_models(settings: Settings, as_json: bool, job: str | None) -> None:
+    """Known good models by what they are for, and the forms that names of others take."""
     from latent.models import registry
-    from service.tables import forms_table
+    from service.tables import card_json, cards_text, forms_table
 
+    cards = registry.listed(settings, on_broken=warn)
+    if job:
+        cards = [card for card in cards if job in card.jobs]
     if as_json:
         forms: list[JSON] = [
             {"form": form.form, "kind": form.kind, "about": form.about} for form in registry.FORMS
         ]
-        print_json({"bundled": list(registry.BUNDLED), "forms": forms})
-    else:
+        listed: list[JSON] = [card_json(card) for card in cards]
+        print_json({"bundled": list(registry.BUNDLED), "models": listed, "forms": forms})
+        return
+    out.print(cards_text(cards, [job] if job else JOBS), soft_wrap=True)
+    if not job:
+        out.print("\nNames take these forms:")
         out.print(forms_table(registry.FORMS))
 
 
@@ -148,15 +157,17 @@ def list_models(settings: Settings, as_json: bool) -> None:
 @click.argument("name")
 @command_options
 def show_model(settings: Settings, as_json: bool, name: str) -> None:
-    """What there is to know of a model."""
+    """What there is to know of a model; one of the catalogue is not loaded for it."""
     from latent.models import registry
-    from service.tables import card_json, card_table
+    from service.tables import card_json, card_links, card_table
 
-    card = card_json(registry.describe(name, settings))
+    card = registry.describe(name, settings)
     if as_json:
-        print_json(card)
-    else:
-        out.print(card_table(card))
+        print_json(card_json(card))
+        return
+    out.print(card_table(card))
+    if links := card_links(card):
+        out.print(links, soft_wrap=True)
 
 
 commands: list[click.Command] = [search, similar, serve, models]

@@ -5,18 +5,24 @@ Knows nothing about how they were found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 from rich.table import Table
 from rich.text import Text
 
 from latent.items import JSON, Hit
-from latent.models.registry import Form, ModelCard
+from latent.models.cards import ModelCard
+from latent.models.catalogue import JOBS
+from latent.models.registry import Form
 from service.files import file_of
 from service.query import Answer
 
 SNIPPET = 90  # characters of a text that are shown
+LICENCE = 14  # characters that a list has for a licence
+COLUMNS = ("COCO", "ImageNet", "search")  # figures of others that a list has room for
+FACTS = "    {:>5} {:>6}  {:<9} {:<14} {:>6} {:>8} {:>6}  {}"
+HEADER = FACTS.format("dim", "MB", "languages", "licence", *COLUMNS, "source")
 
 
 def answer_json(answer: Answer) -> dict[str, JSON]:
@@ -68,18 +74,94 @@ def forms_table(forms: Sequence[Form]) -> Table:
     return table
 
 
+def cards_text(cards: Sequence[ModelCard], jobs: Iterable[str]) -> Text:
+    """The models of each job: a line with the name, whole, and one with what it costs and finds.
+
+    For 80 columns; a name or a link may be wider, and is to be copied whole.
+    """
+    figures = [figure for card in cards for figure in card.figures if figure.what in COLUMNS]
+    links = list(dict.fromkeys(figure.source for figure in figures))
+    lines = [HEADER]
+    for job in jobs:
+        lines += _group(f"{job}: {JOBS[job]}", [c for c in cards if job in c.jobs], links)
+    lines += _group("compiled here", [card for card in cards if not card.jobs], links)
+    meanings = {figure.what: figure.means for figure in figures}
+    lines += ["", *(f"{what}: {means}" for what, means in meanings.items()), *_numbered(links)]
+    return Text("\n".join(lines))
+
+
+def _group(title: str, cards: Sequence[ModelCard], links: Sequence[str]) -> Iterator[str]:
+    if cards:
+        yield from ("", title)
+    for card in cards:
+        yield f"  {card.name}"
+        yield _facts(card, links)
+        if recalls := [f"{key} {value:.3f}" for key, value in _own_recall(card).items()]:
+            yield f"    measured by us on its own photos: {', '.join(recalls)}"
+
+
+def _facts(card: ModelCard, links: Sequence[str]) -> str:
+    figures = {figure.what: figure for figure in card.figures if figure.what in COLUMNS}
+    sources = {figure.source for figure in figures.values()}
+    numbers = ",".join(str(n) for n, link in enumerate(links, 1) if link in sources)
+    return FACTS.format(
+        card.dim,
+        "–" if card.size is None else f"{card.size / 1e6:,.0f}",
+        card.languages or "–",
+        (card.licence if len(card.licence) <= LICENCE else "see its card") or "–",
+        *(f"{figures[what].value:.3f}" if what in figures else "–" for what in COLUMNS),
+        f"[{numbers}]" if numbers else "",
+    ).rstrip()
+
+
+def _numbered(links: Sequence[str]) -> list[str]:
+    return [f"[{number}] {link}" for number, link in enumerate(links, 1)]
+
+
+def _own_recall(card: ModelCard) -> dict[str, float]:
+    """What the artifact says of finding a photo by its caption."""
+    prefix = "text_to_image_recall_at_"
+    return {
+        f"recall@{name.removeprefix(prefix)}": value
+        for name, value in card.measured.items()
+        if name.startswith(prefix)
+    }
+
+
 def card_json(card: ModelCard) -> dict[str, JSON]:
     """All there is to know of a model."""
-    return {**asdict(card), "modalities": sorted(one.value for one in card.modalities)}
+    return {
+        **asdict(card),
+        "modalities": sorted(one.value for one in card.modalities),
+        "jobs": list(card.jobs),
+        "figures": [asdict(figure) for figure in card.figures],
+    }
 
 
-def card_table(card: Mapping[str, JSON]) -> Table:
-    """The same, a line each."""
+def card_table(card: ModelCard) -> Table:
+    """The same, a line each; links stand below it, numbered."""
     table = _table()
     table.show_header = False
-    for field, value in card.items():
-        table.add_row(field, Text(_words(value)))
+    links = _links(card)
+    for field, value in card_json(card).items():
+        if field == "size" and card.size is not None:
+            table.add_row(field, f"{card.size / 1e6:,.1f} MB")
+        elif field not in ("link", "figures"):
+            table.add_row(field, Text(_words(value)))
+    for figure in card.figures:
+        number = links.index(figure.source) + 1
+        table.add_row(figure.what, Text(f"{figure.value:.3f} [{number}] {figure.means}"))
     return table
+
+
+def card_links(card: ModelCard) -> Text:
+    """Where the figures of a card are published, and its weights; empty if nowhere."""
+    weights = [f"weights: {card.link}"] if card.link else []
+    return Text("\n".join([*_numbered(_links(card)), *weights]))
+
+
+def _links(card: ModelCard) -> list[str]:
+    return list(dict.fromkeys(figure.source for figure in card.figures))
 
 
 def _table() -> Table:

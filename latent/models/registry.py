@@ -12,30 +12,14 @@ from pathlib import Path
 
 from latent.errors import InputError, ModelUnavailableError
 from latent.items import Modality
-from latent.models import mini
-from latent.models.artifact import Artifact
+from latent.models import catalogue, mini
+from latent.models.artifact import MANIFEST, Artifact, Card
+from latent.models.cards import ModelCard, card_of_artifact
 from latent.models.colours import ColourEmbedder
 from latent.models.embedder import Embedder
 from latent.models.places import place_of
 from latent.models.vectors_only import VectorsOnly
 from latent.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """What there is to know of a model; `size` is in bytes, None where nothing is stored."""
-
-    name: str
-    kind: str
-    dim: int
-    modalities: frozenset[Modality]
-    max_tokens: int
-    picture_side: int
-    fingerprint: str
-    size: int | None
-    licence: str
-    about: str
-    measured: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +108,9 @@ FORMS: tuple[Form, ...] = (
 BUNDLED = ("mini", "colours")
 """Names that need neither a download nor a path."""
 
+COMPILED = "models"
+"""Where in the data folder compiled models lie, each in a folder of its own."""
+
 
 def load(name: str, settings: Settings) -> Embedder:
     """Open a model by name.
@@ -137,33 +124,49 @@ def load(name: str, settings: Settings) -> Embedder:
 
 
 def describe(name: str, settings: Settings) -> ModelCard:
-    """The card of a model; models that are not compiled are loaded for it.
+    """The card of a model: as the catalogue has it, else loaded for it.
 
     Raises:
         InputError, ModelUnavailableError: as `load`.
     """
     form, rest = _form_of(name)
+    known = catalogue.read()
+    return known.find(name) or known.complete(_loaded_card(form, rest, settings))
+
+
+def listed(settings: Settings, on_broken: Callable[[str], object]) -> list[ModelCard]:
+    """Cards of the bundled model, of those compiled into the data folder, and of the catalogue.
+
+    Loads none. A folder that cannot be understood goes to `on_broken`, in words.
+    """
+    known = catalogue.read()
+    cards = [known.complete(card_of_artifact("mini", mini.folder()))]
+    for manifest in sorted((settings.data / COMPILED).glob(f"*/{MANIFEST}")):
+        try:
+            cards.append(card_of_artifact(f"compiled:{manifest.parent}", manifest.parent))
+        except ModelUnavailableError as error:
+            on_broken(str(error))
+    return [*cards, *known.models]
+
+
+def _loaded_card(form: Form, rest: str, settings: Settings) -> ModelCard:
     embedder = form.load(rest, settings)
     space = embedder.space
-    known = _artifact_of(form, rest)
+    artifact = _artifact_of(form, rest)
+    told = artifact.manifest.card if artifact else Card()
     return ModelCard(
         name=space.model,
         kind=form.kind,
         dim=space.dim,
         modalities=space.modalities,
         max_tokens=embedder.max_tokens,
-        picture_side=embedder.picture_side,
+        picture_side=embedder.picture_side if Modality.IMAGE in space.modalities else None,
         fingerprint=space.fingerprint,
-        size=known.size if known else getattr(embedder, "size", None),
-        licence=known.manifest.card.licence if known else "",
-        about=(known.manifest.card.about if known else "") or form.about,
-        measured=known.manifest.card.measured if known else {},
+        size=artifact.size if artifact else getattr(embedder, "size", None),
+        licence=told.licence,
+        about=told.about or form.about,
+        measured=told.measured,
     )
-
-
-def bundled(settings: Settings) -> list[ModelCard]:
-    """Cards of the models that are always here."""
-    return [describe(name, settings) for name in BUNDLED]
 
 
 def _artifact_of(form: Form, rest: str) -> Artifact | None:

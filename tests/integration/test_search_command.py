@@ -301,6 +301,38 @@ def test_models_are_listed_and_shown(prompt: Prompt) -> None:
     assert card["fingerprint"] in shown
 
 
+def test_models_are_listed_by_what_they_are_for(prompt: Prompt) -> None:
+    everything = prompt.json("models", "list")["models"]
+    some = prompt.json("models", "list", "--job", "multilingual")["models"]
+    assert everything[0]["name"] == "mini"
+    assert some == [card for card in everything if "multilingual" in card["jobs"]]
+    assert 0 < len(some) < len(everything)
+    shown = prompt.type("models", "list", "--job", "multilingual").stdout.splitlines()
+    assert all(f"  {card['name']}" in shown for card in some)
+    assert "  mini" not in shown
+    assert prompt.type("models", "list", "--job", "cooking").exit_code == 2
+
+
+def test_a_model_of_the_catalogue_is_shown_with_where_its_figures_are_from(prompt: Prompt) -> None:
+    name = "openclip:ViT-SO400M-16-SigLIP2-384/webli"
+    card = prompt.json("models", "show", name)
+    assert card["name"] == name
+    lines = prompt.type("models", "show", name).stdout.splitlines()
+    for figure in card["figures"]:
+        assert any(line.endswith(f"] {figure['source']}") for line in lines)
+    assert f"weights: {card['link']}" in lines
+
+
+def test_a_broken_compiled_model_is_told_beside_the_list(prompt: Prompt) -> None:
+    broken = prompt.settings.data / "models" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "model.json").write_text("{}")
+    done = prompt.type("models", "list", "--json")
+    assert done.exit_code == 0
+    assert str(broken) in done.stderr
+    assert json.loads(done.stdout)["models"][0]["name"] == "mini"
+
+
 def test_the_commands_are_there_before_the_web_framework() -> None:
     script = "import service.cli, sys; print('fastapi' in sys.modules, 'uvicorn' in sys.modules)"
     done = subprocess.run(

@@ -11,7 +11,8 @@ from PIL import Image
 
 from latent.errors import InputError, ModelUnavailableError, UnsupportedMediaError
 from latent.items import Modality
-from latent.models import registry
+from latent.models import catalogue, mini, registry
+from latent.models.artifact import Artifact, write_artifact
 from latent.settings import Settings
 
 
@@ -38,7 +39,57 @@ def test_the_card_of_a_model_agrees_with_its_space(settings: Settings) -> None:
     assert (card.name, card.dim, card.fingerprint) == ("colours", space.dim, space.fingerprint)
     assert card.modalities == frozenset(Modality)
     assert card.max_tokens == 64
+    assert card.picture_side == 8
     assert card.size is None
+
+
+def test_a_model_without_pictures_has_no_picture_side(settings: Settings) -> None:
+    folder = settings.data / "models" / "texts"
+    manifest = {"name": "texts", "dim": 5, "text": {"max_tokens": 9}}
+    write_artifact(folder, {"text.onnx": b"1", "tokenizer.json": b"2"}, manifest)
+    assert registry.describe(f"compiled:{folder}", settings).picture_side is None
+
+
+def test_a_model_of_the_catalogue_is_described_without_its_library(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "latent.models.openclip", None)
+    card = registry.describe("openclip:ViT-B-32/datacomp_xl_s13b_b90k", settings)
+    assert (card.kind, card.dim, card.fingerprint) == ("open_clip", 512, None)
+    with pytest.raises(ModelUnavailableError):
+        registry.describe("openclip:ViT-B-32/laion2b_s34b_b79k", settings)
+
+
+def test_mini_is_listed_first_with_the_figures_of_its_artifact(settings: Settings) -> None:
+    first = registry.listed(settings, on_broken=pytest.fail)[0]
+    told = Artifact(mini.folder()).manifest
+    assert (first.name, first.measured, first.figures) == ("mini", told.card.measured, ())
+    assert (first.dim, first.fingerprint) == (told.dim, told.fingerprint)
+    assert first.jobs == ("smallest",)
+    assert first == registry.describe("mini", settings)
+
+
+def test_compiled_models_of_the_data_folder_are_listed_by_a_name_that_loads(
+    settings: Settings,
+) -> None:
+    folder = settings.data / "models" / "mine"
+    manifest = {"name": "mine", "dim": 5, "image": {"size": 8, "fit": "crop"}}
+    write_artifact(folder, {"image.onnx": b"12345"}, manifest)
+    (settings.data / "models" / "unfinished").mkdir()
+    mine = registry.listed(settings, on_broken=pytest.fail)[1]
+    assert (mine.dim, mine.size, mine.jobs) == (5, 5, ())
+    assert mine.modalities == frozenset({Modality.IMAGE})
+    assert registry.load(mine.name, settings).space.fingerprint == mine.fingerprint
+
+
+def test_a_broken_folder_is_told_and_hides_no_other_model(settings: Settings) -> None:
+    broken = settings.data / "models" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "model.json").write_text("{")
+    told: list[str] = []
+    cards = registry.listed(settings, on_broken=told.append)
+    assert len(cards) == 1 + len(catalogue.read().models)
+    assert len(told) == 1 and str(broken) in told[0]
 
 
 @pytest.mark.parametrize("dim", ["x", "-3", "1.5", "0", "65537"])
