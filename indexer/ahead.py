@@ -17,15 +17,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[T]):
-    """Work to do: ahead on a thread, or only when it is its turn."""
+    """Work to do: ahead on a thread, or only when it is its turn. `weight` fills the window."""
 
     do: Callable[[], T]
     is_ahead: bool = True
+    weight: int = 1
 
 
 @contextmanager
 def done_ahead(jobs: Iterable[Job[T]], *, threads: int, window: int) -> Iterator[Iterator[T]]:
-    """The results of the jobs in order, at most `window` of them waiting.
+    """The results of the jobs in order; those that wait weigh at most `window` together.
 
     On leaving, work that has not begun is dropped and what is under way is waited for.
     """
@@ -34,14 +35,18 @@ def done_ahead(jobs: Iterable[Job[T]], *, threads: int, window: int) -> Iterator
 
 
 def _results(jobs: Iterable[Job[T]], threads: int, window: int) -> Generator[T, None, None]:
-    waiting: deque[Callable[[], T]] = deque()
+    waiting: deque[tuple[int, Callable[[], T]]] = deque()
+    weight = 0
     pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")
     try:
         for job in jobs:
-            waiting.append(pool.submit(job.do).result if job.is_ahead else job.do)
-            if len(waiting) > window:
-                yield waiting.popleft()()
+            waiting.append((job.weight, pool.submit(job.do).result if job.is_ahead else job.do))
+            weight += job.weight
+            while weight > window and waiting:
+                lighter, result = waiting.popleft()
+                weight -= lighter
+                yield result()
         while waiting:
-            yield waiting.popleft()()
+            yield waiting.popleft()[1]()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,12 +1,13 @@
 """Gathers what was read, embeds it together and stores it: one transaction a batch.
 
-Knows nothing about where things come from.
+Three steps, so that one batch can be in the model while another is being stored. Knows nothing
+about where things come from, and nothing about threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -41,58 +42,65 @@ def embedded(embedder: Embedder, drafts: Sequence[Draft], size: int) -> list[Ite
     ]
 
 
-class Batch:
-    """Readings on their way into a collection. Stored when there are enough, and at the end."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reading, and for each of its drafts the item it became or why it became none."""
 
-    def __init__(
-        self, collection: Collection, embedder: Embedder, *, size: int, report: Report
-    ) -> None:
-        self._collection = collection
-        self._embedder = embedder
-        self._size = size
-        self._report = report
-        self._readings: list[Reading] = []
-        self._weight = 0
+    reading: Reading
+    answers: Sequence[Item | InputError]
 
-    def add(self, reading: Reading) -> None:
-        """Take a reading in; everything that waits is stored once it fills a batch."""
-        self._readings.append(reading)
-        self._weight += max(1, len(reading.drafts), len(reading.items))
-        if self._weight >= self._size:
-            self.flush()
 
-    def flush(self) -> None:
-        """Embed and store what waits, all items of a file in the same transaction."""
-        readings, self._readings, self._weight = self._readings, [], 0
-        drafts = [draft for reading in readings for draft in reading.drafts]
-        answers = iter(embedded(self._embedder, drafts, self._size))
-        contents: list[tuple[Source, Sequence[Item]]] = []
-        for reading in readings:
-            answer = list(islice(answers, len(reading.drafts)))
-            match reading.outcome:
-                case Outcome.NEW | Outcome.REUSED:
-                    contents.append(self._content(reading, answer))
-                case Outcome.FAILED:
-                    contents.append((reading.source, ()))
-                    self._report.fail(reading.file.uri, str(reading.source.failure))
-                case Outcome.TOUCHED:
-                    contents.append((reading.source, reading.items))
-                    self._report.unchanged += 1
-                case Outcome.VANISHED:
-                    pass  # if it was known, it is found to be gone at the end of the run
-        if contents:
-            self._collection.put_sources(contents)
+def gathered(readings: Iterable[Reading], size: int) -> Iterator[list[Reading]]:
+    """The readings in batches of about `size` things; all things of a file are in one batch."""
+    batch: list[Reading] = []
+    weight = 0
+    for reading in readings:
+        batch.append(reading)
+        weight += max(1, len(reading.drafts), len(reading.items))
+        if weight >= size:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
 
-    def _content(
-        self, reading: Reading, answer: Sequence[Item | InputError]
-    ) -> tuple[Source, Sequence[Item]]:
-        refused = next((one for one in answer if isinstance(one, InputError)), None)
-        if refused is not None:
-            self._report.fail(reading.file.uri, str(refused))
-            return replace(reading.source, failure=str(refused), code=refused.code), ()
-        self._report.indexed += 1
-        self._report.reused += reading.outcome is Outcome.REUSED
-        return reading.source, [*reading.items, *(one for one in answer if isinstance(one, Item))]
+
+def answered(embedder: Embedder, readings: Sequence[Reading], size: int) -> list[Answered]:
+    """Embed a batch; in the model there are at most `size` things at once."""
+    drafts = [draft for reading in readings for draft in reading.drafts]
+    answers = iter(embedded(embedder, drafts, size))
+    return [Answered(reading, list(islice(answers, len(reading.drafts)))) for reading in readings]
+
+
+def store(collection: Collection, batch: Sequence[Answered], report: Report) -> None:
+    """Store a batch in one transaction, and report what became of its files."""
+    contents: list[tuple[Source, Sequence[Item]]] = []
+    for one in batch:
+        reading = one.reading
+        match reading.outcome:
+            case Outcome.NEW | Outcome.REUSED:
+                contents.append(_content(one, report))
+            case Outcome.FAILED:
+                contents.append((reading.source, ()))
+                report.fail(reading.file.uri, str(reading.source.failure))
+            case Outcome.TOUCHED:
+                contents.append((reading.source, reading.items))
+                report.unchanged += 1
+            case Outcome.VANISHED:
+                pass  # if it was known, it is found to be gone at the end of the run
+    if contents:
+        collection.put_sources(contents)
+
+
+def _content(one: Answered, report: Report) -> tuple[Source, Sequence[Item]]:
+    reading = one.reading
+    refused = next((answer for answer in one.answers if isinstance(answer, InputError)), None)
+    if refused is not None:
+        report.fail(reading.file.uri, str(refused))
+        return replace(reading.source, failure=str(refused), code=refused.code), ()
+    report.indexed += 1
+    report.reused += reading.outcome is Outcome.REUSED
+    items = [answer for answer in one.answers if isinstance(answer, Item)]
+    return reading.source, [*reading.items, *items]
 
 
 def _each(embed: Callable[[Sequence[T]], Vectors], contents: Sequence[T]) -> list[Placed]:

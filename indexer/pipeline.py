@@ -1,7 +1,8 @@
 """The main path of things in: files and manifests into a collection.
 
 What there is, is compared with what the collection remembers; only what is new or changed is read,
-on threads, a few batches ahead; batches are embedded and stored, one transaction each. Memory is
+on threads, a few batches ahead; batches are embedded on threads too, and stored in order, one
+transaction each, so that decoding, the model and the disk never wait for one another. Memory is
 bounded but for the names of the files. What was stored stays stored, so a run that was cut short
 goes on where it ended. Knows nothing about the command line, and nothing about models but their
 seam.
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from indexer.ahead import Job, done_ahead
-from indexer.batches import Batch
-from indexer.reading import Reader
+from indexer.batches import Answered, answered, gathered, store
+from indexer.reading import Reader, Wanted
 from indexer.report import Report
 from indexer.rows import index_manifest
 from indexer.sources import File, Kind, Listing, is_below, is_gone, kind_of, listing
@@ -27,6 +30,9 @@ from latent.models.embedder import Embedder
 from latent.settings import Settings
 
 AHEAD = 2  # batches read while one is embedded
+EMBEDDING = 2  # batches in the model at once: one begins where the other waits or is stored
+READ_AT_ONCE = 8  # pictures that one thread reads in a row …
+BYTES_AT_ONCE = 8_000_000  # … if all of them together have no more bytes
 DROPPED_AT_ONCE = 500
 
 RETRIED = frozenset({InputError.code, ImageTooLargeError.code})
@@ -68,21 +74,12 @@ def index(
     finished = len(files) - len(changed)
     progress(finished, len(files))
 
-    reader = Reader(collection, embedder, settings)
-    batch = Batch(collection, embedder, size=settings.batch_size, report=report)
-    jobs = (
-        # Texts are read when it is their turn: unlike pictures they do not get smaller by it.
-        Job(partial(reader.read, file, known.get(file.path)), file.kind is Kind.PICTURE)
-        for file in changed
-        if file.kind is not Kind.MANIFEST
-    )
-    window = AHEAD * settings.batch_size
-    with done_ahead(jobs, threads=settings.threads, window=window) as readings:
-        for reading in readings:
-            batch.add(reading)
-            finished += 1
+    wanted = [Wanted(one, known.get(one.path)) for one in changed if one.kind is not Kind.MANIFEST]
+    with _embedded(wanted, collection, embedder, settings) as batches:
+        for batch in batches:
+            store(collection, batch, report)
+            finished += len(batch)
             progress(finished, len(files))
-    batch.flush()
     for file in changed:
         if file.kind is Kind.MANIFEST:
             index_manifest(file, collection, embedder, settings, report=report)
@@ -93,6 +90,42 @@ def index(
     report.items = collection.count()
     report.seconds = time.monotonic() - started
     return report
+
+
+@contextmanager
+def _embedded(
+    wanted: Sequence[Wanted], collection: Collection, embedder: Embedder, settings: Settings
+) -> Iterator[Iterator[list[Answered]]]:
+    """The files in batches, in order, read and embedded ahead of who stores them."""
+    reader = Reader(collection, embedder, settings)
+    size = settings.batch_size
+    reads = (
+        # Texts are read when it is their turn: unlike pictures they do not get smaller by it.
+        Job(partial(reader.read, some), some[0].file.kind is Kind.PICTURE, len(some))
+        for some in together(wanted, min(READ_AT_ONCE, max(1, size // settings.threads)))
+    )
+    with done_ahead(reads, threads=settings.threads, window=AHEAD * size) as read:
+        batches = gathered(chain.from_iterable(read), size)
+        embeds = (Job(partial(answered, embedder, batch, size)) for batch in batches)
+        with done_ahead(embeds, threads=EMBEDDING, window=EMBEDDING - 1) as done:
+            yield done
+
+
+def together(wanted: Iterable[Wanted], most: int) -> Iterator[list[Wanted]]:
+    """What one thread reads in a row: a few pictures, or one text."""
+    some: list[Wanted] = []
+    for one in wanted:
+        is_picture = one.file.kind is Kind.PICTURE
+        size = sum(other.file.size for other in some) + one.file.size
+        if some and (len(some) == most or size > BYTES_AT_ONCE or not is_picture):
+            yield some
+            some = []
+        some.append(one)
+        if not is_picture:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def _known(collection: Collection, listings: Sequence[Listing]) -> dict[str, Source]:

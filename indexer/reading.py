@@ -1,17 +1,19 @@
-"""One file in; out comes what is to be stored of it, but for the vectors.
+"""Files in; out comes what is to be stored of them, but for the vectors.
 
 Reading happens on many threads at once. Bytes whose content the collection knows already are not
-decoded again. Knows nothing about batches and folders.
+decoded again; it is asked once for several files, for that takes as long as for one. Knows nothing
+about batches and folders.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -27,6 +29,7 @@ from latent.errors import (
     SourceMissingError,
     UnsupportedMediaError,
 )
+from latent.fingerprints import picture_hash
 from latent.items import JSON, Item, Metadata, Modality, Passage, Source, Vector
 from latent.models.embedder import Embedder, Prepared
 from latent.settings import Settings
@@ -66,6 +69,23 @@ class Reading:
     items: tuple[Item, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to read, and what the collection remembers of its path."""
+
+    file: File
+    known: Source | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file whose bytes are here and were hashed."""
+
+    file: File
+    source: Source
+    content: bytes
+
+
 class Reader:
     """Reads files for one collection. Safe in many threads."""
 
@@ -74,42 +94,46 @@ class Reader:
         self._embedder = embedder
         self._settings = settings
 
-    def read(self, file: File, known: Source | None) -> Reading:
-        """Read a file; `known` is what the collection remembers of that path."""
+    def read(self, wanted: Sequence[Wanted]) -> list[Reading]:
+        """Read files, in order; all of their bytes are in memory at once."""
+        opened = [self._opened(one) for one in wanted]
+        hashes = [str(one.source.content_hash) for one in opened if isinstance(one, _Opened)]
+        alike = self._collection.with_content(hashes) if hashes else {}
+        return [
+            one
+            if isinstance(one, Reading)
+            else self._read(one, alike.get(str(one.source.content_hash), ()))
+            for one in opened
+        ]
+
+    def _opened(self, wanted: Wanted) -> _Opened | Reading:
+        """The bytes of a file, or what it came to without looking into them."""
+        file, known = wanted.file, wanted.known
         try:
             content, source = self._content(file)
-            if known and known.failure is None and known.content_hash == source.content_hash:
-                return Reading(file, Outcome.TOUCHED, source, items=self._touched(file, source))
-            if items := self._reused(file, source):
-                return Reading(file, Outcome.REUSED, source, items=items)
-            return Reading(file, Outcome.NEW, source, drafts=self._drafts(file, source, content))
-        except SourceMissingError:
-            return Reading(file, Outcome.VANISHED, Source(file.path, 0, 0))
         except InputError as error:
-            reason = str(error).removeprefix(f"{file.uri}: ")
-            source = Source(file.path, file.size, file.mtime_ns, None, reason, error.code)
-            return Reading(file, Outcome.FAILED, source)
+            return _failed(file, error)
+        if known and known.failure is None and known.content_hash == source.content_hash:
+            return Reading(file, Outcome.TOUCHED, source, items=self._touched(file, source))
+        return _Opened(file, source, content)
+
+    def _read(self, opened: _Opened, alike: Sequence[Item]) -> Reading:
+        file, source = opened.file, opened.source
+        if items := _reused(file, source, alike):
+            return Reading(file, Outcome.REUSED, source, items=items)
+        try:
+            drafts = self._drafts(file, source, opened.content)
+        except InputError as error:
+            return _failed(file, error)
+        return Reading(file, Outcome.NEW, source, drafts=drafts)
 
     def _content(self, file: File) -> tuple[bytes, Source]:
         is_picture = file.kind is Kind.PICTURE
         most = self._settings.max_image_bytes if is_picture else self._settings.max_text_bytes
         content, status = read_bytes(file.path, file.uri, most)
-        digest = blake2b(content, person=_treatment(file).encode()).hexdigest()
-        return content, Source(file.path, status.st_size, status.st_mtime_ns, digest)
-
-    def _reused(self, file: File, source: Source) -> tuple[Item, ...]:
-        digest = str(source.content_hash)
-        found = self._collection.with_content([digest]).get(digest, [])
-        if not found or len(found) != (found[0].passage.of if found[0].passage else 1):
-            return ()  # unknown, or some of its passages were removed one by one
-        return tuple(
-            replace(
-                _renewed(item, file, source),
-                id=item_id(file.path, item.passage.number if item.passage else None),
-                source=file.path,
-            )
-            for item in found
-        )
+        digest = sha256(f"{_treatment(file)}\0".encode())  # which processors do by themselves
+        digest.update(content)
+        return content, Source(file.path, status.st_size, status.st_mtime_ns, digest.hexdigest())
 
     def _touched(self, file: File, source: Source) -> tuple[Item, ...]:
         """What the file gave before, but for what was removed of it since."""
@@ -136,6 +160,7 @@ class Reader:
             metadata=file_facts(file, source) | decoded.facts,
             source=file.path,
             content_hash=source.content_hash,
+            picture_hash=picture_hash(decoded.picture),
         )
         return Draft(item, self._embedder.prepare(decoded.picture))
 
@@ -163,6 +188,28 @@ class Reader:
             )
             for number, (start, end) in enumerate(spans)
         )
+
+
+def _failed(file: File, error: InputError) -> Reading:
+    if isinstance(error, SourceMissingError):
+        return Reading(file, Outcome.VANISHED, Source(file.path, 0, 0))
+    reason = str(error).removeprefix(f"{file.uri}: ")
+    source = Source(file.path, file.size, file.mtime_ns, None, reason, error.code)
+    return Reading(file, Outcome.FAILED, source)
+
+
+def _reused(file: File, source: Source, alike: Sequence[Item]) -> tuple[Item, ...]:
+    """The items of the same content elsewhere, as items of this file; none if it must be read."""
+    if not alike or len(alike) != (alike[0].passage.of if alike[0].passage else 1):
+        return ()  # unknown, or some of its passages were removed one by one
+    return tuple(
+        replace(
+            _renewed(item, file, source),
+            id=item_id(file.path, item.passage.number if item.passage else None),
+            source=file.path,
+        )
+        for item in alike
+    )
 
 
 def item_id(path: str, number: int | None = None) -> str:
@@ -211,7 +258,7 @@ def read_bytes(path: str, name: str, most: int) -> tuple[bytes, os.stat_result]:
                 raise InputError(f"{name}: it cannot be read: it is no regular file")
             if status.st_size > most:
                 raise ImageTooLargeError(f"{name}: {status.st_size:,} bytes; the limit is {most:,}")
-            return file.read(most), status
+            return file.read(status.st_size), status
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceMissingError(f"{name}: there is no such file") from error
     except (OSError, ValueError) as error:

@@ -33,6 +33,7 @@ from latent.errors import (
     SpaceMismatchError,
     UnsupportedMediaError,
 )
+from latent.fingerprints import picture_hash
 from latent.items import Item, Modality, Passage, Source
 from latent.models.embedder import Embedder
 from latent.settings import Settings
@@ -136,7 +137,11 @@ class RowReader:
             side=self._embedder.picture_side,
         )
         item = self._item(planned, Modality.IMAGE)
-        item = replace(item, metadata=decoded.facts | dict(item.metadata))
+        item = replace(
+            item,
+            metadata=decoded.facts | dict(item.metadata),
+            picture_hash=picture_hash(decoded.picture),
+        )
         return Draft(item, self._embedder.prepare(decoded.picture))
 
     def _texts(self, planned: Planned) -> tuple[Draft, ...]:

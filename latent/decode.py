@@ -48,7 +48,8 @@ MARKS = {
 }
 """How files begin, for telling a damaged picture from what is none."""
 
-KEPT = 2  # the short side leaves with at least this many times the side a model looks at
+KEPT = 2  # the short side leaves with at least this many times the side a model looks at …
+DRAFTED = 1.5  # … or this many, where libjpeg averages: at 1/8 it need not transform at all
 LONGEST = 16  # … and the long side with at most this many times
 BAND_PIXELS = 4_000_000  # heavy conversions see this much of a picture at a time
 
@@ -120,7 +121,9 @@ def decode(source: bytes | Path, *, name: str, limits: Limits, side: int) -> Dec
             width, height = picture.size
             _check_pixels(name, width, height, limits)
             if picture.format in ("JPEG", "MPO"):  # libjpeg decodes at 1/2, 1/4, 1/8 by itself
-                picture.draft(None, (KEPT * side, KEPT * side))
+                least = math.ceil(DRAFTED * side)
+                picture.draft(None, (least, least))
+                picture.decodermaxblock = len(content)  # it copies what is left of each block
             picture.load()
             orientation = exif.orientation_of(picture)
             facts = exif.facts_of(picture)

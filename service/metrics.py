@@ -50,6 +50,12 @@ class Metrics:
             buckets=_SIZES,
             registry=self._registry,
         )
+        self._known = Counter(
+            "nearfield_known_things",
+            "Things whose place was remembered, and which no model was given.",
+            ["modality"],
+            registry=self._registry,
+        )
         self._waiting = Gauge(
             "nearfield_waiting_requests",
             "Requests that wait for a model.",
@@ -70,6 +76,10 @@ class Metrics:
     def count_batch(self, modality: Modality, size: int) -> None:
         """A model was given this many things at once."""
         self._batches.labels(modality.value).observe(size)
+
+    def count_known(self, modality: Modality) -> None:
+        """Something was asked about before, and its place is remembered."""
+        self._known.labels(modality.value).inc()
 
     def watch_waiting(self, waiting: Callable[[], int]) -> None:
         """Ask `waiting` how many requests wait, whenever metrics are read."""

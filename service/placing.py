@@ -1,12 +1,14 @@
 """Things of requests become vectors: decoded on threads, embedded in batches shared by requests.
 
-`place_now` does the same in the calling thread, for the command line.
+What was asked a moment ago is remembered. `place_now` does the same in the calling thread, for the
+command line, and remembers nothing.
 Knows nothing about collections or the web.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,8 +20,11 @@ from latent.settings import Settings
 from service.batching import Batcher, Outcome
 from service.parts import Picture, Text, Thing
 from service.pictures import prepare
+from service.remembered import Key, Remembered, key_of
 from service.timing import Timings
 from service.workers import Workers
+
+FEW = 32  # things; requests with more of them ask no questions, and would push those out
 
 
 def place_now(
@@ -44,8 +49,20 @@ def place_now(
     return placed
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A thing that its model must place, as the model takes it."""
+
+    modality: Modality
+    key: Key
+    content: str | Prepared
+
+
 class Placer:
-    """Places things for many requests at once; one batcher for each model and modality."""
+    """Places things for many requests at once; one batcher for each model and modality.
+
+    `on_batch` is told of every batch, `on_known` of everything whose place was remembered.
+    """
 
     def __init__(
         self,
@@ -53,11 +70,14 @@ class Placer:
         workers: Workers,
         *,
         on_batch: Callable[[Modality, int], None] = lambda modality, size: None,
+        on_known: Callable[[Modality], None] = lambda modality: None,
     ) -> None:
         self._settings = settings
         self._workers = workers
         self._on_batch = on_batch
-        self._batchers: dict[tuple[str, Modality], Batcher[Any]] = {}
+        self._on_known = on_known
+        self._remembered = Remembered(settings.query_cache)
+        self._batchers: dict[tuple[str, str, Modality], Batcher[Any]] = {}
 
     @property
     def waiting(self) -> int:
@@ -72,31 +92,24 @@ class Placer:
         Raises:
             OverloadedError: too many requests wait already.
         """
-        outcomes: dict[int, Outcome] = {}
-        texts: dict[int, str] = {}
-        for i, thing in enumerate(things):
-            if isinstance(thing, Text):
-                error = _far_too_long(thing.text, embedder.max_tokens)
-                if error is None:
-                    texts[i] = thing.text
-                else:
-                    outcomes[i] = error
-        pictures = {i: thing for i, thing in enumerate(things) if isinstance(thing, Picture)}
-        prepared: dict[int, Prepared] = {}
-        if pictures:
-            with timings.measure("decode"):
-                ready = await self._workers.each(
-                    partial(self._prepare, embedder), list(pictures.values())
-                )
-            for i, result in zip(pictures, ready, strict=True):
-                if isinstance(result, InputError):
-                    outcomes[i] = result
-                else:
-                    prepared[i] = result
-        with timings.measure("embed"):
-            for modality, batch in ((Modality.TEXT, texts), (Modality.IMAGE, prepared)):
-                rows = await self._batcher(embedder, modality).submit(list(batch.values()))
-                outcomes.update(zip(batch, rows, strict=True))
+        found = await self._looked_up(embedder, things, timings)
+        for thing, one in zip(things, found, strict=True):
+            if not isinstance(one, _Ready | InputError):
+                self._on_known(Modality.TEXT if isinstance(thing, Text) else Modality.IMAGE)
+        outcomes = {i: one for i, one in enumerate(found) if not isinstance(one, _Ready)}
+        for modality in Modality:
+            ready = {
+                i: one
+                for i, one in enumerate(found)
+                if isinstance(one, _Ready) and one.modality is modality
+            }
+            if ready:
+                with timings.measure("embed"):
+                    batcher = self._batcher(embedder, modality)
+                    rows = await batcher.submit([one.content for one in ready.values()])
+                outcomes.update(zip(ready, rows, strict=True))
+                if len(things) <= FEW:
+                    self._keep([one.key for one in ready.values()], rows)
         return [outcomes[i] for i in range(len(things))]
 
     async def close(self) -> None:
@@ -104,14 +117,52 @@ class Placer:
         for batcher in self._batchers.values():
             await batcher.close()
 
-    def _prepare(self, embedder: Embedder, picture: Picture) -> Prepared | InputError:
+    async def _looked_up(
+        self, embedder: Embedder, things: Sequence[Thing], timings: Timings
+    ) -> list[Outcome | _Ready]:
+        """What is known of each thing already, or the thing as the model wants it."""
+        found: dict[int, Outcome | _Ready] = {
+            i: self._text(embedder, thing.text)
+            for i, thing in enumerate(things)
+            if isinstance(thing, Text)
+        }
+        pictures = {i: thing for i, thing in enumerate(things) if isinstance(thing, Picture)}
+        if pictures:
+            with timings.measure("decode"):
+                work = partial(self._picture, embedder)
+                seen = await self._workers.each(work, list(pictures.values()))
+            found.update(zip(pictures, seen, strict=True))
+        return [found[i] for i in range(len(things))]
+
+    def _text(self, embedder: Embedder, text: str) -> Outcome | _Ready:
+        error = _far_too_long(text, embedder.max_tokens)
+        if error is not None:
+            return error
+        key = key_of(embedder.space, Modality.TEXT, text)
+        known = self._remembered.get(key)
+        return _Ready(Modality.TEXT, key, text) if known is None else known
+
+    def _picture(self, embedder: Embedder, picture: Picture) -> Outcome | _Ready:
+        key = key_of(embedder.space, Modality.IMAGE, picture.content)
+        known = self._remembered.get(key)
+        if known is not None:
+            return known
         try:
-            return prepare(embedder, picture.content, name=picture.name, settings=self._settings)
+            prepared = prepare(
+                embedder, picture.content, name=picture.name, settings=self._settings
+            )
         except InputError as error:
             return error
+        return _Ready(Modality.IMAGE, key, prepared)
+
+    def _keep(self, keys: Sequence[Key], rows: Sequence[Outcome]) -> None:
+        for key, row in zip(keys, rows, strict=True):
+            if not isinstance(row, InputError):
+                self._remembered.keep(key, row)
 
     def _batcher(self, embedder: Embedder, modality: Modality) -> Batcher[Any]:
-        key = (embedder.space.fingerprint, modality)
+        # A model and its compiled form are of one space, and two models yet.
+        key = (embedder.space.model, embedder.space.fingerprint, modality)
         if key not in self._batchers:
             texts = modality is Modality.TEXT
             self._batchers[key] = Batcher(

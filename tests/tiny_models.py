@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 WORDS = ("a", "green", "red", "thing", "dog", "dogs", "two", "runs", "word", "snow", "in", "the")
 
@@ -44,6 +44,109 @@ def save_open_clip(folder: Path) -> Path:
     }
     (folder / "open_clip_config.json").write_text(json.dumps(described))
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    return folder
+
+
+def save_open_clip_padded(folder: Path) -> Path:
+    """One that attends to its padding, as SigLIP does, with a tokenizer of transformers."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(5)
+    tokenizer = _word_pieces()
+    config = {
+        "embed_dim": 32,
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 1,
+            "width": 32,
+            "head_width": 16,
+            "patch_size": 16,
+        },
+        "text_cfg": {
+            "context_length": 12,
+            "vocab_size": len(tokenizer),
+            "hf_tokenizer_name": "tiny",
+            "tokenizer_kwargs": {"clean": "canonicalize"},
+            "width": 32,
+            "heads": 2,
+            "layers": 1,
+            "no_causal_mask": True,
+            "pool_type": "last",
+        },
+    }
+    folder.mkdir(parents=True)
+    tokenizer.save_pretrained(folder)
+    described = {
+        "model_cfg": {**config, "custom_text": True},
+        "preprocess_cfg": {
+            "mean": [0.5] * 3,
+            "std": [0.5] * 3,
+            "interpolation": "bilinear",
+            "resize_mode": "squash",
+        },
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(described))
+    model = open_clip.model.CustomTextCLIP(**config)
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    return folder
+
+
+def save_open_clip_hugging(folder: Path) -> Path:
+    """One whose text tower is a BERT of transformers, pooled by its mean, in a longest-side box."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+    from transformers import BertConfig
+
+    torch.manual_seed(6)
+    tokenizer = _word_pieces()
+    base = folder / "base"
+    BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    ).save_pretrained(base)
+    config = {
+        "embed_dim": 16,
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 1,
+            "width": 32,
+            "head_width": 16,
+            "patch_size": 16,
+        },
+        "text_cfg": {
+            "context_length": 24,
+            "hf_model_name": str(base),
+            "hf_tokenizer_name": "tiny",
+            "hf_pooler_type": "mean_pooler",
+            "hf_proj_type": "linear",
+        },
+    }
+    tokenizer.save_pretrained(folder)
+    described = {
+        "model_cfg": config,
+        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "longest"},
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(described))
+    text = {**config["text_cfg"], "hf_model_pretrained": False}  # type: ignore[dict-item]
+    model = open_clip.model.CustomTextCLIP(**{**config, "text_cfg": text})
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    return folder
+
+
+def compile_tiny(source: str, folder: Path, precision: Literal["float32", "int8"]) -> Path:
+    """A tiny model, compiled; it must hold."""
+    from latent.models.compiling import compile_model
+    from latent.settings import Settings
+
+    report = compile_model(source, folder, settings=Settings(threads=1), precision=precision)
+    assert report.kept == precision, report.failed
     return folder
 
 

@@ -2,17 +2,21 @@
 
     model.json       name, dimension, SHA-256 of each file, what the towers want, the model card
     image.onnx       `pixels` (n, size, size, 3) uint8            -> `vectors` (n, dim) float32
-    text.onnx        `ids`, `mask` (n, tokens) int64              -> `vectors` (n, dim) float32
+    text.onnx        `ids` and perhaps `mask` (n, tokens) int64   -> `vectors` (n, dim) float32
     tokenizer.json   as the tokenizers library writes it
 
 Either tower may be missing. Whatever normalises pixels or rows is inside the graphs. Knows
 nothing about running them; `compiled` does.
+
+An artifact is a space of its own, unless it was compiled from a model and placed the same things
+close enough to where that model places them: then it stands for the model's space, and says so.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -21,8 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from latent.errors import ModelUnavailableError
 from latent.items import Modality
+from latent.models.calibration import Calibration
 
 MANIFEST = "model.json"
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 class _Strict(BaseModel):
@@ -30,20 +37,51 @@ class _Strict(BaseModel):
 
 
 class ImageInput(_Strict):
-    """How a picture becomes pixels: squashed to a square, or cut to its middle square."""
+    """How a picture becomes pixels.
+
+    `squash` presses it into a square; `crop` scales its middle square; `shortest` scales its short
+    side, in whole pixels, and then cuts out the middle; `pad` scales its long side and fills up.
+    """
 
     graph: str = "image.onnx"
     size: int = Field(gt=0, le=4096)
-    fit: Literal["squash", "crop"]
+    fit: Literal["squash", "crop", "shortest", "pad"]
     resample: Literal["bilinear", "bicubic"] = "bilinear"
+    cut: Literal["nearest", "down"] = Field(
+        "nearest", description="Where a middle between two pixels begins: open_clip's way, or not."
+    )
+    fill: int = Field(0, ge=0, le=255, description="Grey value of what is filled up.")
+    longest_aspect: int | None = Field(
+        None, gt=0, description="Of a picture longer than so many times its width, the middle."
+    )
 
 
 class TextInput(_Strict):
-    """How a text becomes tokens; `max_tokens` counts no markers."""
+    """How a text becomes tokens; `max_tokens` counts no markers and no prompt."""
 
     graph: str = "text.onnx"
     tokenizer: str = "tokenizer.json"
-    max_tokens: int = Field(gt=0)
+    max_tokens: int = Field(gt=0, le=1_000_000)
+    clean: Literal["none", "whitespace", "lower", "canonicalize"] = "none"
+    prompt: str = Field("", description="Stands before every text.")
+    pad: int = Field(0, ge=0, description="The token that fills up shorter texts.")
+    pad_to: int | None = Field(
+        None, gt=0, description="Every text is filled up to so many tokens, markers counted."
+    )
+
+
+class StandsFor(_Strict):
+    """The model in whose space the artifact is, by parity that was measured when it was made.
+
+    `checked` is the own fingerprint of the artifact that was measured: one that was changed since
+    stands for nothing. `probes` are rows of known things, as they came out then, by modality:
+    processors without the right instructions multiply 8 bits less exactly, and are found out.
+    """
+
+    model: str = Field(min_length=1)
+    fingerprint: str = Field(min_length=1)
+    checked: str
+    probes: dict[Modality, list[float]] = Field(default_factory=dict)
 
 
 class Card(_Strict):
@@ -59,10 +97,12 @@ class Manifest(_Strict):
 
     format: Literal[1] = 1
     name: str = Field(min_length=1)
-    dim: int = Field(gt=0)
+    dim: int = Field(gt=0, le=65_536)
     image: ImageInput | None = None
     text: TextInput | None = None
     files: dict[str, str]
+    stands_for: StandsFor | None = None
+    calibration: Calibration | None = None
     card: Card = Card()
 
     @model_validator(mode="after")
@@ -74,8 +114,17 @@ class Manifest(_Strict):
         for name in wanted:
             if name not in self.files:
                 raise ValueError(f"{name} has no SHA-256 under 'files'")
-        if any(Path(name).name != name for name in self.files):
+        if not all(_PLAIN_NAME.fullmatch(name) for name in self.files):
             raise ValueError("'files' must name files of this folder")
+        return self
+
+    @model_validator(mode="after")
+    def _is_what_was_checked(self) -> Manifest:
+        if self.stands_for is not None and self.stands_for.checked != self.own_fingerprint:
+            raise ValueError("it was changed after its parity was checked; compile it again")
+        probes = self.stands_for.probes.values() if self.stands_for else ()
+        if any(len(probe) != self.dim for probe in probes):
+            raise ValueError("'probes' are of another dimension")
         return self
 
     @property
@@ -86,7 +135,12 @@ class Manifest(_Strict):
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the same input would land elsewhere; name and card do not count."""
+        """Of the space the artifact places things in."""
+        return self.stands_for.fingerprint if self.stands_for else self.own_fingerprint
+
+    @property
+    def own_fingerprint(self) -> str:
+        """Changes whenever the same input would land elsewhere; what is known of it does not."""
         decisive = self.model_dump(
             include={"format", "dim", "image", "text", "files"}, exclude_defaults=True
         )

@@ -1,36 +1,38 @@
 """Models compiled to ONNX: pictures and texts become vectors with no torch in sight.
 
-Knows ONNX Runtime and tokenizers, and nothing about how a model was made. Each tower is opened
-when it is first needed: a text query never loads the image tower.
+Knows tokenizers, and nothing about how a model was made. Each tower is opened when it is first
+needed: a text query never loads the image tower.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from latent.errors import InputError, ModelUnavailableError, UnsupportedMediaError
-from latent.items import Vectors
+from latent.items import Modality, Vectors
 from latent.models.artifact import Artifact, ImageInput, TextInput
+from latent.models.cleaning import cleaned, spans_of_words
 from latent.models.embedder import Prepared
+from latent.models.fitting import fitted
 from latent.models.texts import LONGEST_TOKEN, require_whole, whole
+from latent.models.towers import Feed, Once, Tower
 from latent.space import Space
 
-T = TypeVar("T")
-
-TOKENS_AT_ONCE = 4_096
-"""Most tokens in one run, padding counted: bounds the memory of attention."""
+TOKENS_AT_ONCE = 1_024
+"""Most tokens in one run, padding counted: bounds the memory of attention, leaves work to share."""
 TEXTS_AT_ONCE = 128
 LONGEST_WORD = 100  # characters; a longer one is a single unknown token to BERT's tokenizer
-PICTURES_AT_ONCE = 16
+PICTURES_AT_ONCE = 4  # more in one run are no faster
+
+PROBE_TEXT = "two dogs"
+PROBE_COSINE = 0.999
+"""How near a known thing must land to where it landed when the model was compiled."""
 
 
 class CompiledEmbedder:
@@ -49,9 +51,9 @@ class CompiledEmbedder:
             name or manifest.name, manifest.dim, manifest.fingerprint, manifest.modalities
         )
         opened = _Opener(artifact, threads)
-        self._tokenizer = _Once(opened.tokenizer)
-        self._text_tower = _Once(opened.text_tower)
-        self._image_tower = _Once(opened.image_tower)
+        self._tokenizer = Once(opened.tokenizer)
+        self._text_tower = Once(lambda: opened.text_tower(self._tokenizer.get()))
+        self._image_tower = Once(opened.image_tower)
 
     @property
     def space(self) -> Space:
@@ -68,55 +70,68 @@ class CompiledEmbedder:
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         if self._text is None:
             return []
-        encoding = self._tokenizer.get().encode(whole(text), add_special_tokens=False)
-        return [(start, end) for start, end in encoding.offsets]
+        tokenizer, how = self._tokenizer.get(), self._text.clean
+        if how == "none":
+            encoding = tokenizer.encode(whole(text), add_special_tokens=False)
+            return [(start, end) for start, end in encoding.offsets]
+        return spans_of_words(
+            whole(text),
+            lambda part: len(tokenizer.encode(cleaned(part, how), add_special_tokens=False).ids),
+        )
 
     def prepare(self, picture: Image.Image) -> Prepared:
-        wanted = self._wants_pictures()
-        if picture.mode != "RGB":
-            picture = picture.convert("RGB")
-        side = min(picture.size)
-        left, top = (picture.width - side) / 2, (picture.height - side) / 2
-        box = (left, top, left + side, top + side) if wanted.fit == "crop" else None
-        how = Image.Resampling[wanted.resample.upper()]
-        return np.asarray(picture.resize((wanted.size, wanted.size), how, box=box))
+        return fitted(picture, self._wants_pictures())
 
     def embed_images(self, pictures: Sequence[Prepared]) -> Vectors:
         self._wants_pictures()
-        rows = np.empty((len(pictures), self._space.dim), dtype=np.float32)
-        for start in range(0, len(pictures), PICTURES_AT_ONCE):
-            part = slice(start, start + PICTURES_AT_ONCE)
-            pixels = np.stack([np.asarray(picture, dtype=np.uint8) for picture in pictures[part]])
-            rows[part] = self._image_tower.get().run(None, {"pixels": pixels})[0]
-        return rows
+        feeds = self.picture_feeds(pictures)
+        placed = self._image_tower.get().run(feeds) if feeds else []
+        return np.concatenate([np.empty((0, self._space.dim), np.float32), *placed])
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        wanted = self._wants_texts()
+        self._wants_texts()
         rows = np.empty((len(texts), self._space.dim), dtype=np.float32)
-        require_whole(texts)
-        for text in texts:
-            self._refuse_by_its_beginning(text, wanted.max_tokens)
-        encodings = self._tokenizer.get().encode_batch(list(texts))
-        for encoding in encodings:
-            _check_length(encoding, wanted.max_tokens)
-        for numbers in _alike([len(encoding.ids) for encoding in encodings]):
-            ids, mask = _padded([encodings[number].ids for number in numbers])
-            rows[numbers] = self._text_tower.get().run(None, {"ids": ids, "mask": mask})[0]
+        if texts:
+            batches, feeds = self.text_feeds(texts)
+            for batch, placed in zip(batches, self._text_tower.get().run(feeds), strict=True):
+                rows[batch] = placed
         return rows
 
-    def _refuse_by_its_beginning(self, text: str, limit: int) -> None:
-        """Spare the tokenizer the rest of a text whose beginning is too long already.
+    def picture_feeds(self, pictures: Sequence[Prepared]) -> list[Feed]:
+        """What the runs of the image tower take, in order."""
+        feeds: list[Feed] = []
+        for start in range(0, len(pictures), PICTURES_AT_ONCE):
+            some = [
+                np.asarray(one, dtype=np.uint8)
+                for one in pictures[start : start + PICTURES_AT_ONCE]
+            ]
+            feeds.append({"pixels": np.stack(some)})
+        return feeds
 
-        A tokenizer takes a second and 200 MB for each megabyte.
+    def text_feeds(self, texts: Sequence[str]) -> tuple[list[list[int]], list[Feed]]:
+        """Which texts go into each run of the text tower, and what the runs take.
+
+        Raises:
+            InputError: a text is empty or too long.
         """
-        beginning = text[: limit * LONGEST_TOKEN]
-        if len(beginning) < len(text):
-            tokens = self._tokenizer.get().encode(beginning, add_special_tokens=False).ids
-            # The word at the cut may fall into more tokens than it would as a whole.
-            if len(tokens) > limit + LONGEST_WORD:
-                raise InputError(
-                    f"the text has over {limit + LONGEST_WORD} tokens; this model reads {limit}"
-                )
+        wanted = self._wants_texts()
+        require_whole(texts)
+        sequences = self._sequences(texts, wanted)
+        batches = list(_alike([wanted.pad_to or len(one) for one in sequences]))
+        feeds = [_feed([sequences[number] for number in batch], wanted) for batch in batches]
+        return batches, feeds
+
+    def _sequences(self, texts: Sequence[str], wanted: TextInput) -> list[list[int]]:
+        """The tokens of each text, with markers and prompt; none is empty or too long."""
+        tokenizer = self._tokenizer.get()
+        for text in texts:
+            _refuse_by_its_beginning(text, wanted, tokenizer)
+        clean = [wanted.prompt + cleaned(text, wanted.clean) for text in texts]
+        extra = len(tokenizer.encode(wanted.prompt).ids)
+        sequences = [encoding.ids for encoding in tokenizer.encode_batch(clean)]
+        for sequence in sequences:
+            _check_length(len(sequence) - extra, wanted.max_tokens)
+        return sequences
 
     def _wants_pictures(self) -> ImageInput:
         if self._image is None:
@@ -133,22 +148,6 @@ class CompiledEmbedder:
                 " take texts"
             )
         return self._text
-
-
-class _Once(Generic[T]):
-    """Something made when it is first asked for, by one thread."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._lock = threading.Lock()
-        self._made: T | None = None
-
-    def get(self) -> T:
-        if self._made is None:
-            with self._lock:
-                if self._made is None:
-                    self._made = self._make()
-        return self._made
 
 
 class _Opener:
@@ -173,52 +172,100 @@ class _Opener:
         tokenizer.encode_special_tokens = True  # "[SEP]" in a text is five characters, no marker
         return tokenizer
 
-    def text_tower(self) -> ort.InferenceSession:
-        assert self._artifact.manifest.text is not None
-        wants = {"ids": ("tensor(int64)", 2), "mask": ("tensor(int64)", 2)}
-        return self._session(self._artifact.manifest.text.graph, wants)
+    def text_tower(self, tokenizer: Tokenizer) -> Tower:
+        wanted = self._artifact.manifest.text
+        assert wanted is not None
+        tower = self._tower(wanted.graph)
+        number = ("tensor(int64)", 2)
+        if tower.takes not in ({"ids": number}, {"ids": number, "mask": number}):
+            _refuse_inputs(tower, "'ids' and perhaps 'mask', (n, tokens) int64")
+        self._require_same_vocabulary(tower, tokenizer, wanted)
+        probe = tokenizer.encode(wanted.prompt + PROBE_TEXT).ids
+        self._require_as_compiled(tower, Modality.TEXT, _feed([probe], wanted))
+        return tower
 
-    def image_tower(self) -> ort.InferenceSession:
+    def image_tower(self) -> Tower:
         assert self._artifact.manifest.image is not None
-        wants = {"pixels": ("tensor(uint8)", 4)}
-        return self._session(self._artifact.manifest.image.graph, wants)
+        tower = self._tower(self._artifact.manifest.image.graph)
+        if tower.takes != {"pixels": ("tensor(uint8)", 4)}:
+            _refuse_inputs(tower, "'pixels', (n, size, size, 3) uint8")
+        probe = probe_pixels(self._artifact.manifest.image.size)
+        self._require_as_compiled(tower, Modality.IMAGE, {"pixels": probe[None]})
+        return tower
 
-    def _session(self, name: str, wants: dict[str, tuple[str, int]]) -> ort.InferenceSession:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what it would print is in the error that is raised
-        # Spinning threads take the cores from whoever decodes and searches beside the model.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = self._artifact.folder / name
-        try:
-            session = ort.InferenceSession(
-                self._artifact.read(name), options, providers=["CPUExecutionProvider"]
-            )
-        except _ORT_ERRORS as error:
-            raise ModelUnavailableError(f"{path} is no graph that can be run: {error}") from error
-        takes = {part.name: (part.type, len(part.shape)) for part in session.get_inputs()}
-        gives = [(part.name, part.type, part.shape[1:]) for part in session.get_outputs()]
-        if takes != wants:
-            raise ModelUnavailableError(f"{path} takes {takes}, but should take {wants}")
-        if gives != [("vectors", "tensor(float)", [self._artifact.manifest.dim])]:
+    def _tower(self, name: str) -> Tower:
+        artifact = self._artifact
+        return Tower(
+            artifact.folder / name,
+            lambda: artifact.read(name),
+            dim=artifact.manifest.dim,
+            threads=self._threads,
+        )
+
+    def _require_same_vocabulary(
+        self, tower: Tower, tokenizer: Tokenizer, wanted: TextInput
+    ) -> None:
+        """Try the last token, lest a tokenizer of another model be found out by some later text."""
+        path = self._artifact.folder / wanted.tokenizer
+        longest = wanted.max_tokens + len(tokenizer.encode(wanted.prompt).ids)
+        if wanted.pad_to is not None and longest > wanted.pad_to:
             raise ModelUnavailableError(
-                f"{path} gives {gives}, but should give 'vectors'"
-                f" of {self._artifact.manifest.dim} dimensions"
+                f"{path} makes up to {longest} tokens of a text; {tower.path} takes {wanted.pad_to}"
             )
-        return session
+        last = max(0, tokenizer.get_vocab_size() - 1)
+        try:
+            tower.run([_feed([[last, last]], wanted)])
+        except ModelUnavailableError as error:
+            raise ModelUnavailableError(
+                f"{path} has {last + 1} tokens, and {tower.path} fails on the last: they are of"
+                " two models"
+            ) from error
+
+    def _require_as_compiled(self, tower: Tower, modality: Modality, feed: Feed) -> None:
+        """Hold one known thing against where it landed when parity was measured."""
+        stands_for = self._artifact.manifest.stands_for
+        expected = stands_for.probes.get(modality) if stands_for else None
+        if not expected:
+            return
+        row = tower.run([feed])[0][0]
+        cosine = float(row @ np.asarray(expected, np.float32))
+        if not cosine >= PROBE_COSINE:
+            raise ModelUnavailableError(
+                f"{tower.path} computes otherwise here than where it was compiled (cosine"
+                f" {cosine:.3f}): compile the model on this machine, or with --precision float32"
+            )
 
 
-_ORT_ERRORS = tuple(
-    vars(ort.capi.onnxruntime_pybind11_state)[name]
-    for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
-)
+def probe_pixels(size: int) -> NDArray[np.uint8]:
+    """A picture that is the same everywhere: `(size, size, 3)` uint8, slopes and waves."""
+    down, across = np.mgrid[0:size, 0:size] * (255 // max(1, size - 1) + 1)
+    return np.stack([down % 256, across % 256, (down * 3 + across * 2) % 256], -1).astype(np.uint8)
 
 
-def _check_length(encoding: Encoding, max_tokens: int) -> None:
+def _refuse_inputs(tower: Tower, should: str) -> None:
+    raise ModelUnavailableError(f"{tower.path} takes {tower.takes}, but should take {should}")
+
+
+def _refuse_by_its_beginning(text: str, wanted: TextInput, tokenizer: Tokenizer) -> None:
+    """Spare the tokenizer the rest of a text whose beginning is too long already.
+
+    A tokenizer takes a second and 200 MB for each megabyte.
+    """
+    beginning = text[: wanted.max_tokens * LONGEST_TOKEN]
+    if len(beginning) < len(text):
+        clean = cleaned(beginning, wanted.clean)
+        tokens = tokenizer.encode(clean, add_special_tokens=False).ids
+        # The word at the cut may fall into more tokens than it would as a whole.
+        if len(tokens) > wanted.max_tokens + LONGEST_WORD:
+            raise InputError(
+                f"the text has over {wanted.max_tokens + LONGEST_WORD} tokens;"
+                f" this model reads {wanted.max_tokens}"
+            )
+
+
+def _check_length(count: int, max_tokens: int) -> None:
     """Refuse what has no place, or would be cut."""
-    count = len(encoding.ids) - sum(encoding.special_tokens_mask)
-    if count == 0:
+    if count <= 0:
         raise InputError("an empty text has no place in the space")
     if count > max_tokens:
         raise InputError(f"the text has {count} tokens; this model reads {max_tokens}")
@@ -237,13 +284,12 @@ def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _padded(
-    sequences: Sequence[Sequence[int]],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Token ids and the mask of what is real, both `(n, longest)`."""
-    ids = np.zeros((len(sequences), max(map(len, sequences))), dtype=np.int64)
-    mask = np.zeros_like(ids)
+def _feed(sequences: Sequence[Sequence[int]], wanted: TextInput) -> Feed:
+    """Token ids and the mask of what is real, both `(n, longest)`, or as long as is wanted."""
+    longest = wanted.pad_to or max(map(len, sequences))
+    ids = np.full((len(sequences), longest), wanted.pad, dtype=np.int64)
+    mask: NDArray[np.int64] = np.zeros_like(ids)
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)] = sequence
         mask[row, : len(sequence)] = 1
-    return ids, mask
+    return {"ids": ids, "mask": mask}

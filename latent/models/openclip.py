@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +19,10 @@ from PIL import Image
 
 from latent.errors import InputError, ModelUnavailableError
 from latent.items import Vectors
+from latent.models.cleaning import spans_of_words
 from latent.models.embedder import Prepared
 from latent.models.hub import one_try
+from latent.models.openclip_texts import ShortTextTower, WholeTextTower, text_tower
 from latent.models.pictures import without_extremes
 from latent.models.places import place_of
 from latent.models.texts import require_whole, whole
@@ -48,6 +49,8 @@ class OpenClipEmbedder:
         torch.set_num_threads(threads)
         wanted = _understand(name)
         self._model, self._tokenizer = _open(wanted)
+        _take_markers_for_letters(self._tokenizer)
+        self._text = text_tower(self._model)
         preprocessing = dict(self._model.visual.preprocess_cfg)
         self._transform = image_transform_v2(PreprocessCfg(**preprocessing), is_train=False)
         self._side = int(np.max(preprocessing["size"]))
@@ -60,6 +63,21 @@ class OpenClipEmbedder:
         )
         dim = int(self._place(self._tokenizer(["a"]), of="text").shape[1])
         self._space = Space(f"openclip:{wanted.shown}", dim, fingerprint(weights, described))
+
+    @property
+    def model(self) -> Any:
+        """open_clip's own model, in evaluation."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> Any:
+        """open_clip's own tokenizer of the model."""
+        return self._tokenizer
+
+    @property
+    def text_tower(self) -> ShortTextTower | WholeTextTower:
+        """What places the tokens of texts."""
+        return self._text
 
     @property
     def space(self) -> Space:
@@ -78,14 +96,8 @@ class OpenClipEmbedder:
 
         open_clip's tokenizers clean a text before they read it and keep no offsets.
         """
-        spans: list[tuple[int, int]] = []
         with self._lock:
-            for word in re.finditer(r"\S+", whole(text)):
-                # A word may read otherwise behind a space than at the start of a text.
-                count = max(self._count(word.group()), self._count(f"a {word.group()}") - 1)
-                edges = np.linspace(word.start(), word.end(), count + 1).astype(int).tolist()
-                spans += pairwise(edges)
-        return spans
+            return spans_of_words(whole(text), self._count)
 
     def prepare(self, picture: Image.Image) -> Prepared:
         pixels: Prepared = self._transform(without_extremes(picture)).numpy()
@@ -101,20 +113,22 @@ class OpenClipEmbedder:
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         require_whole(texts)
-        plain_texts = [_MARKER.sub(r"< \1_of_text >", text) for text in texts]
         rows = np.empty((len(texts), self._space.dim), dtype=np.float32)
         with self._lock:
-            for text in plain_texts:
+            for text in texts:
                 self._check(text)
             for start in range(0, len(texts), BATCH):
-                tokens = self._tokenizer(plain_texts[start : start + BATCH])
+                tokens = self._tokenizer(list(texts[start : start + BATCH]))
                 rows[start : start + BATCH] = self._place(tokens, of="text")
         return rows
 
     def _place(self, batch: torch.Tensor, *, of: str) -> Vectors:
-        encode = self._model.encode_text if of == "text" else self._model.encode_image
         with torch.inference_mode():
-            rows: Vectors = encode(batch, normalize=True).float().numpy()
+            if of == "text":
+                placed = self._text(self._text.cut(batch))
+            else:
+                placed = self._model.encode_image(batch, normalize=True)
+            rows: Vectors = placed.float().numpy()
         return rows
 
     def _check(self, text: str) -> None:
@@ -142,6 +156,15 @@ class OpenClipEmbedder:
         if getattr(self._tokenizer, "tokenizer_mode", "") == "clips":
             return 3
         return int(self._tokenizer.tokenizer.num_special_tokens_to_add(pair=False))
+
+
+def _take_markers_for_letters(tokenizer: Any) -> None:
+    """Let `<end_of_text>` in a text be a word, wherever cleaning may find it, and no marker."""
+    if isinstance(tokenizer, open_clip.SimpleTokenizer):
+        clean = tokenizer.clean_fn
+        tokenizer.clean_fn = lambda text: _MARKER.sub(r"< \1_of_text >", clean(text))
+    else:
+        tokenizer.tokenizer.split_special_tokens = True
 
 
 class _Wanted(NamedTuple):

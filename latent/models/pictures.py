@@ -7,14 +7,14 @@ from PIL import Image
 LONGEST_ASPECT = 8
 
 
-def without_extremes(picture: Image.Image) -> Image.Image:
-    """The middle of a picture more than eight times as long as wide; any other as it is.
+def without_extremes(picture: Image.Image, longest: int = LONGEST_ASPECT) -> Image.Image:
+    """The middle of a picture more than `longest` times as long as wide; any other as it is.
 
     Transforms that first scale the short side would make a panorama of 10,000 × 1 pixels
     2,240,000 pixels long, only to cut out its middle.
     """
     short = min(picture.size)
-    width, height = (min(side, LONGEST_ASPECT * short) for side in picture.size)
+    width, height = (min(side, longest * short) for side in picture.size)
     if (width, height) == picture.size:
         return picture
     left, top = (picture.width - width) // 2, (picture.height - height) // 2

@@ -14,12 +14,14 @@ from latent.errors import InputError, ModelUnavailableError
 from latent.items import Modality
 from latent.models import catalogue, mini
 from latent.models.artifact import MANIFEST, Artifact, Card
+from latent.models.calibration import Calibration
 from latent.models.cards import ModelCard, card_of_artifact
 from latent.models.colours import ColourEmbedder
 from latent.models.embedder import Embedder
 from latent.models.places import place_of
 from latent.models.vectors_only import VectorsOnly
 from latent.settings import Settings
+from latent.space import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,15 @@ def _vectors(dim: str, _: Settings) -> Embedder:
 def _compiled(path: str, settings: Settings) -> Embedder:
     from latent.models.compiled import CompiledEmbedder
 
-    folder = place_of(path) or Path(path)
+    folder = compiled_folder(path, settings)
     return CompiledEmbedder(folder, threads=settings.threads, name=f"compiled:{folder}")
+
+
+def compiled_folder(name: str, settings: Settings) -> Path:
+    """Where `compiled:NAME` lies: in the data folder if such a model was compiled there."""
+    if Path(name).name == name and (known := place_of(str(settings.data / COMPILED / name))):
+        return known
+    return place_of(name) or Path(name)
 
 
 def _openclip(name: str, settings: Settings) -> Embedder:
@@ -100,7 +109,12 @@ FORMS: tuple[Form, ...] = (
         "any sentence-transformers model; its CLIP models take pictures too",
         _sentence,
     ),
-    Form("compiled:PATH", "compiled", "a folder with a model compiled to ONNX", _compiled),
+    Form(
+        "compiled:NAME-OR-PATH",
+        "compiled",
+        "a model compiled to ONNX: its name in the data folder, or its folder",
+        _compiled,
+    ),
     Form("vectors:DIM", "vectors", "your own vectors of DIM dimensions; embeds nothing", _vectors),
 )
 """Every form of a model's name. What stands before the colon decides."""
@@ -143,16 +157,41 @@ def listed(settings: Settings, on_broken: Callable[[str], object]) -> list[Model
     cards = [known.complete(card_of_artifact("mini", mini.folder()))]
     for manifest in sorted((settings.data / COMPILED).glob(f"*/{MANIFEST}")):
         try:
-            cards.append(card_of_artifact(f"compiled:{manifest.parent}", manifest.parent))
+            cards.append(card_of_artifact(f"compiled:{manifest.parent.name}", manifest.parent))
         except ModelUnavailableError as error:
             on_broken(str(error))
     return [*cards, *known.models]
 
 
+def stand_in(space: Space, settings: Settings) -> str | None:
+    """The compiled model of the data folder that places things in a space, if there is one."""
+    if _form_of(space.model)[0].kind == "compiled":
+        return None
+    for manifest in sorted((settings.data / COMPILED).glob(f"*/{MANIFEST}")):
+        try:
+            known = Artifact(manifest.parent).manifest
+        except ModelUnavailableError:
+            continue  # `models list` names it
+        if known.fingerprint == space.fingerprint and known.modalities >= space.modalities:
+            return f"compiled:{manifest.parent.name}"
+    return None
+
+
+def calibration(space: Space, settings: Settings) -> Calibration | None:
+    """What was learnt of the scores of a space, if the model that made it carries that."""
+    try:
+        artifact = _artifact_of(*_form_of(space.model), settings)
+    except (InputError, ModelUnavailableError):
+        return None  # the model is gone; its vectors can be searched still
+    if artifact is None or artifact.manifest.fingerprint != space.fingerprint:
+        return None
+    return artifact.manifest.calibration
+
+
 def _loaded_card(form: Form, rest: str, settings: Settings) -> ModelCard:
     embedder = form.load(rest, settings)
     space = embedder.space
-    artifact = _artifact_of(form, rest)
+    artifact = _artifact_of(form, rest, settings)
     told = artifact.manifest.card if artifact else Card()
     return ModelCard(
         name=space.model,
@@ -169,10 +208,10 @@ def _loaded_card(form: Form, rest: str, settings: Settings) -> ModelCard:
     )
 
 
-def _artifact_of(form: Form, rest: str) -> Artifact | None:
+def _artifact_of(form: Form, rest: str, settings: Settings) -> Artifact | None:
     if form.kind != "compiled":
         return None
-    return Artifact(Path(rest).expanduser() if rest else mini.folder())
+    return Artifact(compiled_folder(rest, settings) if rest else mini.folder())
 
 
 def _form_of(name: str) -> tuple[Form, str]:

@@ -6,6 +6,7 @@ take them. Needs the extra `models`.
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ class SentenceEmbedder:
         place = str(place_of(name) or name)
         self._shown = f"sentence:{place}"
         self._model = _open(place, self._shown)
+        if hasattr(self._model.tokenizer, "split_special_tokens"):
+            self._model.tokenizer.split_special_tokens = True  # "[SEP]" in a text is no marker
         self._lock = threading.Lock()
         self._prompt = self._model.prompts.get(self._model.default_prompt_name or "") or ""
         self._limit = _limit(self._model)
@@ -57,6 +60,16 @@ class SentenceEmbedder:
         dim = len(self._encode(["a"])[0])
         modalities = frozenset(Modality) if self._side else frozenset({Modality.TEXT})
         self._space = Space(self._shown, dim, fingerprint(weights, described), modalities)
+
+    @property
+    def model(self) -> SentenceTransformer:
+        """The library's own model, in evaluation."""
+        return self._model
+
+    @property
+    def prompt(self) -> str:
+        """What stands before every text."""
+        return self._prompt
 
     @property
     def space(self) -> Space:
@@ -176,9 +189,13 @@ def _open(name: str, shown: str) -> SentenceTransformer:
     is_local = Path(name).is_absolute()
     if is_local and place_of(name) is None:
         raise ModelUnavailableError(f"{shown}: there is no folder {name}")
+    if is_local:
+        _require_no_code(Path(name), shown)
     try:
         with nullcontext() if is_local else one_try():
-            model = SentenceTransformer(name, device="cpu", local_files_only=is_local)
+            model = SentenceTransformer(
+                name, device="cpu", local_files_only=is_local, trust_remote_code=False
+            )
     except FOREIGN_LOADING_ERRORS as error:
         advice = (
             "check that the folder is complete and was saved by sentence-transformers"
@@ -190,3 +207,22 @@ def _open(name: str, shown: str) -> SentenceTransformer:
             f" ({plain(error)}); {advice}"
         ) from error
     return model.eval().float()
+
+
+def _require_no_code(folder: Path, shown: str) -> None:
+    """Refuse a folder whose parts are not the library's own: older versions of it import them.
+
+    Raises:
+        ModelUnavailableError: there is such a part.
+    """
+    try:
+        listed = json.loads((folder / "modules.json").read_bytes())
+        kinds = [str(part["type"]) for part in listed]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # the library itself says what is wrong
+    foreign = [kind for kind in kinds if not kind.startswith("sentence_transformers.")]
+    if foreign:
+        raise ModelUnavailableError(
+            f"{shown} would run code of its own ({foreign[0]}), which is never done; take a model"
+            " of sentence-transformers' own parts"
+        )

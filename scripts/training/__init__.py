@@ -3,6 +3,7 @@
 Run by `scripts/train`; needs torch and sentence-transformers (extra `models`) and the training
 data. Nothing the product runs imports this package.
 
-Reading order: `photos` (what is learnt from) → `backbone` (what learns) → `recipe` (how) →
+Reading order: `recipe` (the numbers) → `photos`, `words` (what is learnt from) → `backbone` (what
+learns) → `views`, `lesson` (made once and kept) → `learning` (how) → `tower` (put together) →
 `export` (what is shipped).
 """

@@ -34,13 +34,13 @@ from latent.models.artifact import Artifact, write_artifact
 from latent.models.compiled import CompiledEmbedder
 from scripts.training.card import LICENCE, model_card
 from scripts.training.held import Held, read_held
-from scripts.training.recipe import TEMPLATES
 from scripts.training.towers import image_tower, text_tower
+from scripts.training.words import TEMPLATES
 
 TEXT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 POSITIONS = 256
 MARKERS = 2
-SIZES = (160, 176, 192, 224)
+SIZES = (192, 208, 224, 240)
 FITS = ("squash", "crop")
 
 
@@ -135,6 +135,24 @@ def named(
     }
 
 
+def same_class_first(images: NDArray[np.float32], classes: NDArray[np.int64]) -> float:
+    """How often the photo nearest to a photo is of the same class."""
+    scores = images @ images.T
+    np.fill_diagonal(scores, -np.inf)
+    return float((classes[scores.argmax(1)] == classes).mean())
+
+
+def pair_scores(texts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosines of neighbouring and of distant captions: pairs that mean the same, and that don't."""
+    scores = [np.einsum("nd,nd->n", texts, np.roll(texts, shift, axis=0)) for shift in (1, 2, 997)]
+    return np.concatenate(scores)
+
+
+def spearman(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Rank correlation."""
+    return float(np.corrcoef(one.argsort().argsort(), other.argsort().argsort())[0, 1])
+
+
 @dataclass(frozen=True)
 class Words:
     """Where captions and class names are; the same for every image tower."""
@@ -166,9 +184,14 @@ def measure(folder: Path, held: Held) -> dict[str, float]:
         held.captions, normalize_embeddings=True, show_progress_bar=False
     )
     cosines = np.einsum("nd,nd->n", words.captions, original)
+    small = place_photos(embedder, held.small_photos)
     return see(embedder, held, words) | {
+        "same_class_first": same_class_first(small, held.small_classes),
         "text_cosine_to_original_least": float(cosines.min()),
         "text_cosine_to_original_mean": float(cosines.mean()),
+        "text_pairs_spearman_to_original": spearman(
+            pair_scores(words.captions), pair_scores(original)
+        ),
     }
 
 
@@ -195,8 +218,7 @@ def ship(tower: Path, held: Held, out: Path, size: int, fit: str) -> dict[str, f
     compiled(files, out, size, fit, {})
     figures = {name: round(value, 4) for name, value in measure(out, held).items()}
     artifact = compiled(files, out, size, fit, figures)
-    recipe = tower.parent / "recipe.json"
-    trained = json.loads(recipe.read_text()) if recipe.is_file() else {}
+    trained = json.loads((tower.parent / "recipe.json").read_text())
     (out / "README.md").write_text(model_card(artifact, trained))
     return figures
 

@@ -47,21 +47,25 @@ class Graph:
         """A constant that is float16 in the file."""
         return self.op("Cast", self.constant(weight.astype(np.float16)), to=TensorProto.FLOAT)
 
-    def linear(self, rows: str, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
-        """`rows @ weight.T + bias`; the weight `(out, in)` is int8 in the file, scaled in blocks.
+    def packed(self, weight: NDArray[np.float32]) -> str:
+        """A constant `(out, …)` that is int8 in the file, with a scale for each `BLOCK` of inputs.
 
         It is unpacked by plain operators, which ONNX Runtime folds into one float32 constant when
         it loads. A DequantizeLinear it would keep: unpacked at every call, or fused into int8
         arithmetic that differs from processor to processor.
         """
-        outputs, inputs = weight.shape
-        blocks = weight.reshape(outputs, inputs // BLOCK, BLOCK)
+        rows = weight.reshape(len(weight), -1)
+        width = BLOCK if rows.shape[1] % BLOCK == 0 else rows.shape[1]
+        blocks = rows.reshape(len(rows), -1, width)
         scales = np.maximum(np.abs(blocks).max(2, keepdims=True) / 127, 1e-12)
         whole = self.constant(np.round(blocks / scales).astype(np.int8))
         unpacked = self.op("Cast", whole, to=TensorProto.FLOAT)
         unpacked = self.op("Mul", unpacked, self.constant(scales))
-        unpacked = self.op("Reshape", unpacked, self.constant([outputs, inputs]))
-        matrix = self.op("Transpose", unpacked, perm=[1, 0])
+        return self.op("Reshape", unpacked, self.constant(list(weight.shape)))
+
+    def linear(self, rows: str, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
+        """`rows @ weight.T + bias`; the weight `(out, in)` is packed."""
+        matrix = self.op("Transpose", self.packed(weight), perm=[1, 0])
         return self.op("Add", self.op("MatMul", rows, matrix), self.constant(bias))
 
     def look_up(self, table: NDArray[np.float32], ids: str) -> str:

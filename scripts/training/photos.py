@@ -24,30 +24,24 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Photo:
-    """One decoded photo `(h, w, 3)` uint8 and what is known about it."""
+    """One decoded photo `(h, w, 3)` uint8 and which of the captions are its own."""
 
-    name: str
     pixels: NDArray[np.uint8]
-    captions: tuple[int, ...] = ()
-    label: int = -1
+    captions: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Everything that is learnt from and checked against; captions are rows of `captions`."""
+    """What is learnt from and what progress is checked on; captions are rows of `captions`."""
 
     train: list[Photo]
     val: list[Photo]
-    classes_train: list[Photo]
-    classes_held_out: list[Photo]
-    tiny: list[Photo]
-    unlabelled: list[Photo]
     captions: list[str] = field(repr=False)
     class_names: list[str] = field(repr=False)
 
 
 def read_corpus(folder: Path) -> Corpus:
-    """Decode the whole data folder; every fifth class photo is held out of training."""
+    """Decode the captioned photos of the data folder."""
     captions: list[str] = []
     by_file: dict[str, list[int]] = {}
     split: dict[str, str] = {}
@@ -55,43 +49,16 @@ def read_corpus(folder: Path) -> Corpus:
         by_file.setdefault(row["file"], []).append(len(captions))
         split[row["file"]] = row["split"]
         captions.append(row["caption"])
-    labels = [line.strip() for line in (folder / "imagenet_labels.txt").read_text().splitlines()][
-        1:
-    ]
-    wordnet = _wordnet_order(folder)
-    captioned = [
-        Photo(name, pixels, tuple(by_file[name]))
-        for name, pixels in _decode(folder / "captioned_photos.tar")
-    ]
-    classes = [
-        Photo(name, pixels, label=wordnet[name.split("_")[0]])
-        for name, pixels in _decode(folder / "class_photos.tar")
-    ]
-    classes.sort(key=lambda photo: photo.label)
-    return Corpus(
-        train=[photo for photo in captioned if split[photo.name] == "train"],
-        val=[photo for photo in captioned if split[photo.name] == "val"],
-        classes_train=[photo for i, photo in enumerate(classes) if i % 5 != 0],
-        classes_held_out=[photo for i, photo in enumerate(classes) if i % 5 == 0],
-        tiny=[
-            Photo(name, pixels, label=wordnet[name.split("_")[0]])
-            for name, pixels in _decode(folder / "tiny_class_photos.tar")
-        ],
-        unlabelled=[Photo(n, pixels) for n, pixels in _decode(folder / "unlabelled_photos.tar")],
-        captions=captions,
-        class_names=labels,
-    )
+    labels = (folder / "imagenet_labels.txt").read_text().splitlines()[1:]
+    photos: dict[str, list[Photo]] = {"train": [], "val": []}
+    for name, pixels in _decode(folder / "captioned_photos.tar"):
+        photos[split[name]].append(Photo(pixels, tuple(by_file[name])))
+    return Corpus(**photos, captions=captions, class_names=[label.strip() for label in labels])
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     with path.open(newline="") as lines:
         yield from csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-
-
-def _wordnet_order(folder: Path) -> dict[str, int]:
-    """WordNet id to class number: ImageNet's classes are numbered in the order of their ids."""
-    ids = sorted({row["file"].split("_")[0] for row in _rows(folder / "class_photos.tsv")})
-    return {wordnet_id: number for number, wordnet_id in enumerate(ids)}
 
 
 def _decode(path: Path) -> list[tuple[str, NDArray[np.uint8]]]:
@@ -115,24 +82,14 @@ def whole(photos: Sequence[Photo], size: int) -> Tensor:
     return to_input([_resized(photo.pixels, size, None) for photo in photos])
 
 
-def augmented(
-    photos: Sequence[Photo], size: int, pool: ThreadPoolExecutor, *, least_crop: float, seed: int
-) -> Tensor:
+def augmented(photos: Sequence[Photo], size: int, *, least_crop: float, seed: int) -> Tensor:
     """Random crops, mirrored and recoloured, `(n, 3, size, size)` float32 in [-1, 1]."""
     chance = random.Random(seed)
-    jobs = [
-        (photo.pixels, _crop(photo.pixels.shape, chance, least_crop), chance.random() < 0.5)
-        for photo in photos
-    ]
-
-    def one(
-        job: tuple[NDArray[np.uint8], tuple[float, float, float, float], bool],
-    ) -> NDArray[np.uint8]:
-        pixels, box, is_mirrored = job
-        small = _resized(pixels, size, box)
-        return small[:, ::-1] if is_mirrored else small
-
-    return _recolour(to_input(list(pool.map(one, jobs))), torch.Generator().manual_seed(seed))
+    images = []
+    for photo in photos:
+        small = _resized(photo.pixels, size, _crop(photo.pixels.shape, chance, least_crop))
+        images.append(small[:, ::-1] if chance.random() < 0.5 else small)
+    return _recolour(to_input(images), torch.Generator().manual_seed(seed))
 
 
 def to_input(images: Sequence[NDArray[np.uint8]]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The two towers of `mini` as ONNX graphs: MiniLM for texts, MobileNetV2 with a head for pictures.
+"""The two towers of `mini` as ONNX graphs: MiniLM for texts, a forked MobileNetV2 for pictures.
 
 Knows the names of their weights and nothing about files.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from scripts.training.backbone import STAGES
+from scripts.training.backbone import BLOCKS, SHARED
 from scripts.training.graph import Graph
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -88,44 +88,88 @@ def _normal(graph: Graph, weights: Weights, name: str, rows: str) -> str:
 
 
 def image_tower(weights: Weights, size: int) -> bytes:
-    """`pixels` `(n, size, size, 3)` uint8 to `vectors` `(n, dim)`, unit rows."""
+    """`pixels` `(n, size, size, 3)` uint8 to `vectors` `(n, dim)`, unit rows.
+
+    The layers of `backbone.ImageTower`, in its order and under its names.
+    """
     graph = Graph()
     pixels = graph.op("Cast", "pixels", to=TensorProto.FLOAT)
     pixels = graph.op("Sub", graph.op("Div", pixels, graph.constant(127.5)), graph.constant(1.0))
     pixels = graph.op("Transpose", pixels, perm=[0, 3, 1, 2])
-    features = _backbone(graph, weights, pixels)
-    features = graph.layer_norm(
-        features, weights["norm.weight"], weights["norm.bias"], EPSILON_TORCH
+    pixels = _convolution(graph, weights, "early.0.0", pixels, stride=2)
+    seen = _blocks(graph, weights, "early.", pixels, range(1, SHARED))
+    count = sum(name.endswith(".straight.bias") for name in weights)
+    rows = [_branch(graph, weights, f"branches.{number}.", seen) for number in range(count)]
+    described = graph.unit(graph.op("Sum", *rows))
+    weighted = graph.op(
+        "Mul", _naming(graph, weights, seen), graph.constant(weights["weight"].astype(np.float32))
     )
-    straight = graph.linear(features, weights["straight.weight"], weights["straight.bias"])
-    bent = graph.op(
-        "Gelu", graph.linear(features, weights["bent.0.weight"], weights["bent.0.bias"])
-    )
-    bent = graph.linear(bent, weights["bent.3.weight"], weights["bent.3.bias"])
-    rows = graph.unit(graph.op("Add", straight, bent))
     shape = (TensorProto.UINT8, ("n", size, size, 3))
-    return graph.finish(rows, len(weights["straight.bias"]), {"pixels": shape})
+    placed = graph.unit(graph.op("Add", described, weighted))
+    return graph.finish(placed, weights["naming.names"].shape[1], {"pixels": shape})
 
 
-def _backbone(graph: Graph, weights: Weights, pixels: str) -> str:
-    """The layers of `backbone.MobileNetV2`, in its order and under its names."""
-    pixels = _convolution(graph, weights, "backbone.features.0.0", pixels, stride=2)
-    block, channels = 1, 32
-    for expansion, outputs, repeats, first in STAGES:
-        for repeat in range(repeats):
-            stride = first if repeat == 0 else 1
-            name = f"backbone.features.{block}.conv."
-            inner, part = pixels, 0
-            if expansion != 1:
-                inner = _convolution(graph, weights, f"{name}{part}.0", inner)
-                part += 1
-            inner = _convolution(graph, weights, f"{name}{part}.0", inner, stride=stride)
-            inner = _convolution(graph, weights, f"{name}{part + 1}", inner, is_linear=True)
-            has_shortcut = stride == 1 and channels == outputs
-            pixels = graph.op("Add", pixels, inner) if has_shortcut else inner
-            block, channels = block + 1, outputs
-    pixels = _convolution(graph, weights, f"backbone.features.{block}.0", pixels)
-    return graph.op("ReduceMean", pixels, graph.constant([2, 3]), keepdims=0)
+def _branch(graph: Graph, weights: Weights, name: str, seen: str) -> str:
+    seen = _late(graph, weights, name, seen)
+    whole = graph.op("ReduceMean", seen, graph.constant([2, 3]), keepdims=0)
+    whole = _normal_torch(graph, weights, name + "norm", whole)
+    straight = _linear(graph, weights, name + "straight", whole)
+    bent = graph.op("Gelu", _linear(graph, weights, name + "bent.0", whole))
+    bent = _linear(graph, weights, name + "bent.3", bent)
+    places = graph.op("Reshape", seen, graph.constant([0, 0, -1]))
+    places = graph.op("Transpose", places, perm=[0, 2, 1])
+    attended = _attend(graph, weights, name + "pool.", places)
+    return graph.unit(graph.op("Sum", straight, bent, attended))
+
+
+def _attend(graph: Graph, weights: Weights, name: str, places: str) -> str:
+    """`backbone.AttentionPool`."""
+    places = _normal_torch(graph, weights, name + "norm", places)
+    asked = _linear(graph, weights, name + "ask", places)
+    attention = graph.op("Transpose", graph.op("Softmax", asked, axis=1), perm=[0, 2, 1])
+    value = weights[name + "value"]
+    heads, features, width = value.shape
+    questions = len(weights[name + "ask.bias"]) // heads
+    seen = graph.op("MatMul", attention, places)
+    seen = graph.op("Reshape", seen, graph.constant([0, heads, questions, features]))
+    answers = graph.op("MatMul", seen, graph.packed(value))
+    answers = graph.op("Reshape", answers, graph.constant([0, heads * questions * width]))
+    answers = _normal_torch(graph, weights, name + "norm_answers", answers)
+    return _linear(graph, weights, name + "out.1", answers)
+
+
+def _naming(graph: Graph, weights: Weights, seen: str) -> str:
+    """`backbone.Naming`; the background, class 0, is left out."""
+    seen = _late(graph, weights, "naming.", seen)
+    features = graph.op("ReduceMean", seen, graph.constant([2, 3]), keepdims=0)
+    weight, bias = weights["naming.classifier.weight"][1:], weights["naming.classifier.bias"][1:]
+    likely = graph.op("Softmax", graph.linear(features, weight, bias), axis=-1)
+    return graph.op("MatMul", likely, graph.packed(weights["naming.names"]))
+
+
+def _late(graph: Graph, weights: Weights, name: str, seen: str) -> str:
+    last = len(BLOCKS) + 1
+    seen = _blocks(graph, weights, name + "blocks.", seen, range(SHARED, last))
+    return _convolution(graph, weights, f"{name}blocks.{last}.0", seen)
+
+
+def _blocks(graph: Graph, weights: Weights, name: str, pixels: str, numbers: range) -> str:
+    """Inverted residuals under their numbers in the backbone, where 0 is the stem."""
+    for number in numbers:
+        block = BLOCKS[number - 1]
+        at = f"{name}{number}.conv."
+        inner, part = pixels, 0
+        if block.expansion != 1:
+            inner = _convolution(graph, weights, f"{at}{part}.0", inner)
+            part += 1
+        inner = _convolution(graph, weights, f"{at}{part}.0", inner, stride=block.stride)
+        inner = _convolution(graph, weights, f"{at}{part + 1}", inner, is_linear=True)
+        pixels = graph.op("Add", pixels, inner) if block.has_shortcut else inner
+    return pixels
+
+
+def _normal_torch(graph: Graph, weights: Weights, name: str, rows: str) -> str:
+    return graph.layer_norm(rows, weights[name + ".weight"], weights[name + ".bias"], EPSILON_TORCH)
 
 
 def _convolution(
@@ -144,7 +188,7 @@ def _convolution(
     mapped = graph.op(
         "Conv",
         pixels,
-        graph.half(weight),
+        graph.half(weight) if is_depthwise else graph.packed(weight),
         graph.constant(weights[name + ".bias"]),
         strides=[stride, stride],
         pads=[0, 0, 1, 1] if stride == 2 else [edge] * 4,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,7 +20,23 @@ from latent.settings import Settings
 TEXTS = ["a green thing", "two dogs", "a red dog runs in the snow", "Word, word; WORD!", "dog"]
 SIZES = [(64, 48), (48, 64), (1, 1), (3000, 2), (2, 3000), (33, 32), (700, 500)]
 
-KINDS = ("colours", "mini", "compiled", "openclip", "sentence-text", "sentence-clip")
+KINDS = (
+    "colours",
+    "mini",
+    "compiled",
+    "openclip",
+    "openclip-padded",
+    "openclip-hugging",
+    "sentence-text",
+    "sentence-clip",
+    "float32 of openclip",
+    "int8 of openclip",
+    "float32 of openclip-padded",
+    "int8 of openclip-hugging",
+    "int8 of sentence-text",
+    "float32 of sentence-clip",
+)
+"""The towers of one kind each, and what is compiled of them."""
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -41,15 +58,29 @@ def _name(kind: str, folder: Path) -> str:
         pytest.importorskip("onnx", reason="makes the graphs of the tiny compiled model")
         pytest.importorskip("transformers", reason="makes the tokenizer of the tiny models")
         return f"compiled:{tiny_models.save_compiled(folder)}"
-    if kind == "openclip":
+    precision, _, source = kind.partition(" of ")
+    if source:
+        pytest.importorskip("onnxscript", reason="compiling needs the extra 'models'")
+        name = _name(source, folder / "source")
+        made = tiny_models.compile_tiny(name, folder / "compiled", _PRECISIONS[precision])
+        return f"compiled:{made}"
+    if kind.startswith("openclip"):
         pytest.importorskip("open_clip", reason="open_clip models need the extra 'models'")
-        return f"openclip:{tiny_models.save_open_clip(folder)}"
+        save = {
+            "openclip": tiny_models.save_open_clip,
+            "openclip-padded": tiny_models.save_open_clip_padded,
+            "openclip-hugging": tiny_models.save_open_clip_hugging,
+        }[kind]
+        return f"openclip:{save(folder)}"
     pytest.importorskip("sentence_transformers", reason="needs the extra 'models'")
     make = {
         "sentence-text": tiny_models.save_sentence_bert,
         "sentence-clip": tiny_models.save_sentence_clip,
     }[kind]
     return f"sentence:{make(folder)}"
+
+
+_PRECISIONS: dict[str, Literal["float32", "int8"]] = {"float32": "float32", "int8": "int8"}
 
 
 @pytest.fixture

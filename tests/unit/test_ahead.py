@@ -30,6 +30,27 @@ def test_no_more_is_begun_than_the_window_holds() -> None:
             assert begun <= taken + 5
 
 
+def test_heavy_work_fills_the_window_sooner() -> None:
+    begun = 0
+
+    def jobs() -> Iterator[Job[int]]:
+        nonlocal begun
+        for _ in range(100):
+            begun += 1
+            yield Job(lambda: 0, weight=3)
+
+    with done_ahead(jobs(), threads=2, window=7) as results:
+        for taken, _ in enumerate(results, start=1):
+            assert begun <= taken + 2
+    assert begun == 100
+
+
+def test_work_heavier_than_the_window_is_done_too() -> None:
+    jobs = [Job(lambda n=n: n, weight=50) for n in range(5)]  # type: ignore[misc]
+    with done_ahead(jobs, threads=2, window=7) as results:
+        assert list(results) == [0, 1, 2, 3, 4]
+
+
 def test_work_that_waits_for_its_turn_runs_where_it_is_taken() -> None:
     with done_ahead([Job(threading.get_ident, is_ahead=False)], threads=1, window=3) as results:
         assert list(results) == [threading.get_ident()]

@@ -107,6 +107,12 @@ def test_a_graph_of_another_dimension_is_named(folder: Path) -> None:
         ({"image": None, "text": None}, "tower"),
         ({"files": {}}, "SHA-256"),
         ({"files": {"../text.onnx": "0"}}, "files"),
+        ({"files": {"..": "0"}}, "files"),
+        ({"files": {"text\0.onnx": "0"}}, "files"),
+        ({"files": {"/etc/passwd": "0"}}, "files"),
+        ({"text": {"max_tokens": 20, "graph": "../../secret.onnx"}}, "SHA-256"),
+        ({"dim": 10**12}, "dim"),
+        ({"stands_for": {"model": "x", "fingerprint": "y", "checked": "z"}}, "parity"),
     ],
 )
 def test_a_manifest_that_cannot_be_understood_says_where(
@@ -115,6 +121,117 @@ def test_a_manifest_that_cannot_be_understood_says_where(
     change(folder, **changes)
     with pytest.raises(ModelUnavailableError, match=where):
         opened(folder)
+
+
+def with_weights_in(location: str) -> bytes:
+    """An image tower whose weights lie in a file beside it."""
+    import onnx
+
+    kinds = onnx.TensorProto
+    weights = kinds(name="weights", data_type=kinds.FLOAT, data_location=kinds.EXTERNAL)
+    weights.dims.extend([3, 8])
+    for key, value in (("location", location), ("offset", "0"), ("length", "96")):
+        weights.external_data.add(key=key, value=value)
+    nodes = [
+        onnx.helper.make_node("Cast", ["pixels"], ["floats"], to=kinds.FLOAT),
+        onnx.helper.make_node("MatMul", ["floats", "weights"], ["spread"]),
+        onnx.helper.make_node("ReduceMean", ["spread", "axes"], ["vectors"], keepdims=0),
+    ]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "elsewhere",
+        [onnx.helper.make_tensor_value_info("pixels", kinds.UINT8, ["n", 16, 16, 3])],
+        [onnx.helper.make_tensor_value_info("vectors", kinds.FLOAT, ["n", 8])],
+        [weights, onnx.numpy_helper.from_array(np.array([1, 2]), "axes")],
+    )
+    opsets = [onnx.helper.make_opsetid("", 20)]
+    made: bytes = onnx.helper.make_model(
+        graph, opset_imports=opsets, ir_version=10
+    ).SerializeToString()
+    return made
+
+
+@pytest.mark.parametrize("place", ["weights.bin", "{folder}/weights.bin"])
+def test_a_graph_that_reads_other_files_is_refused_and_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    rewrite(folder, image=with_weights_in(place.format(folder=folder)))
+    np.ones((3, 8), np.float32).tofile(folder / "weights.bin")
+    monkeypatch.chdir(folder)
+    embedder = opened(folder)
+    with pytest.raises(ModelUnavailableError, match=r"image\.onnx is no graph that can be run"):
+        embedder.embed_images([embedder.prepare(Image.new("RGB", (8, 8)))])
+
+
+def test_a_tokenizer_of_another_model_is_found_out_before_any_text_is_placed(folder: Path) -> None:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_tokens([f"other{number}" for number in range(9)])
+    old = Artifact(folder).manifest.model_dump(exclude={"files", "stands_for"})
+    files = {name: (folder / name).read_bytes() for name in ("text.onnx", "image.onnx")}
+    write_artifact(folder, files | {"tokenizer.json": tokenizer.to_str().encode()}, old)
+    with pytest.raises(ModelUnavailableError, match=r"tokenizer\.json .* are of two models"):
+        opened(folder).embed_texts(["a dog"])
+
+
+def test_a_limit_that_does_not_fit_the_padding_is_told(folder: Path) -> None:
+    change(folder, text={"max_tokens": 20, "pad_to": 12})
+    with pytest.raises(ModelUnavailableError, match=r"22 tokens of a text.* takes 12"):
+        opened(folder).embed_texts(["a dog"])
+
+
+def test_padding_that_is_no_token_is_a_clear_error(folder: Path) -> None:
+    change(folder, text={"max_tokens": 20, "pad_to": 22, "pad": 100_000})
+    with pytest.raises(ModelUnavailableError, match=r"text\.onnx"):
+        opened(folder).embed_texts(["a dog"])
+
+
+def test_many_pictures_on_many_threads_stay_in_order(made: Path) -> None:
+    chance = np.random.default_rng(2)
+    pictures = [chance.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(37)]
+    rows = CompiledEmbedder(made, threads=4).embed_images(pictures)
+    alone = [CompiledEmbedder(made, threads=1).embed_images([picture])[0] for picture in pictures]
+    np.testing.assert_allclose(rows, alone, atol=1e-6)
+
+
+def test_a_large_graph_is_opened_once(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from latent.models import towers
+
+    graph = (made / "image.onnx").read_bytes()
+    asked: list[Path] = []
+
+    def read() -> bytes:
+        asked.append(made)
+        return graph
+
+    feeds = [{"pixels": np.zeros((1, 16, 16, 3), np.uint8)}] * 3
+    assert len(towers.Tower(made, read, dim=8, threads=2).run(feeds)) == 3
+    assert len(asked) == 2
+    monkeypatch.setattr(towers, "LARGEST_TWICE", len(graph) - 1)
+    assert len(towers.Tower(made, read, dim=8, threads=2).run(feeds)) == 3
+    assert len(asked) == 3
+
+
+def test_a_prompt_stands_before_every_text_and_counts_for_nothing(folder: Path) -> None:
+    plain = opened(folder).embed_texts(["red snow dog"])
+    change(folder, text={"max_tokens": 20, "prompt": "red snow "})
+    prompted = opened(folder)
+    np.testing.assert_allclose(prompted.embed_texts(["dog"]), plain, atol=1e-6)
+    assert prompted.embed_texts([" ".join(["dog"] * 20)]).shape == (1, 8)
+    with pytest.raises(InputError, match="21 tokens; this model reads 20"):
+        prompted.embed_texts([" ".join(["dog"] * 21)])
+    with pytest.raises(InputError, match="empty"):
+        prompted.embed_texts([""])
+
+
+def test_a_text_is_cleaned_as_the_manifest_says(folder: Path) -> None:
+    change(folder, text={"max_tokens": 20, "clean": "canonicalize"})
+    embedder = opened(folder)
+    rows = embedder.embed_texts(["two dogs", "  TWO,   dogs!! ", "two &amp; dogs"])
+    np.testing.assert_allclose(rows, rows[[0, 0, 0]], atol=1e-6)
+    with pytest.raises(InputError, match="empty"):
+        embedder.embed_texts(["!!!"])
 
 
 def test_the_fingerprint_follows_weights_and_preprocessing_but_not_the_name(folder: Path) -> None:

@@ -197,6 +197,16 @@ def test_what_leaves_is_a_few_times_what_the_model_looks_at() -> None:
         assert (answer.facts["width"], answer.facts["height"]) == (900, 600)
 
 
+def test_a_large_jpeg_is_averaged_by_its_decoder_and_not_as_far_as_the_model_looks() -> None:
+    rows = np.repeat(np.arange(800) // 100 * 30, 800).reshape(800, 800).astype(np.uint8)
+    content = encoded(Image.fromarray(rows).convert("RGB"), "JPEG", quality=95)
+    picture = decoded(content, side=60)  # an eighth is 100 pixels, five thirds of 60
+    assert picture.size == (100, 100)
+    seen = np.asarray(picture)[6::12, 50, 0][:8].astype(int)
+    assert (abs(seen - np.arange(8) * 30) <= 30).all()
+    assert decoded(content, side=70).size == (200, 200)  # an eighth would be less than 105
+
+
 def test_shrinking_averages_in_bands_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     ramp = np.tile(np.linspace(0, 255, 640).astype(np.uint8)[:, None], (1, 640))
     whole = np.asarray(decoded(encoded(Image.fromarray(ramp)))).astype(int)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,17 +116,54 @@ class _Trap:
         return Path.touch, (self.mark,)
 
 
+def configured(folder: Path, place: Path) -> Path:
+    """A place with a config and no weights yet."""
+    config = (folder / "open_clip_config.json").read_bytes()
+    (place / "open_clip_config.json").write_bytes(config)
+    return place
+
+
+@pytest.mark.parametrize("name", ["trap.pt", "trap.bin", "trap.npz", "trap.npy"])
 def test_a_checkpoint_that_would_run_code_is_refused_and_runs_none(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, name: str
 ) -> None:
-    (tmp_path / "open_clip_config.json").write_bytes(
-        (folder / "open_clip_config.json").read_bytes()
-    )
-    mark = tmp_path / "it-ran"
-    (tmp_path / "trap.pt").write_bytes(pickle.dumps(_Trap(mark), protocol=2))
-    with pytest.raises(ModelUnavailableError):
-        opened(tmp_path / "trap.pt")
+    path, mark = configured(folder, tmp_path) / name, tmp_path / "it-ran"
+    trap = pickle.dumps(_Trap(mark), protocol=2)
+    path.write_bytes(trap)
+    for way in (str(path), f"ViT-S-32-alt@{path}"):
+        with pytest.raises(ModelUnavailableError, match=name):
+            opened(way)
     assert not mark.exists()
+    pickle.loads(trap)
+    assert mark.exists()  # it is a trap
+
+
+def test_an_array_file_that_would_run_code_runs_none(folder: Path, tmp_path: Path) -> None:
+    path, mark = configured(folder, tmp_path) / "trap.npz", tmp_path / "it-ran"
+    arrays: dict[str, Any] = {"params/img/embedding/kernel": np.array([_Trap(mark)], dtype=object)}
+    np.savez(path, **arrays)
+    with pytest.raises(ModelUnavailableError, match=r"trap\.npz"):
+        opened(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["open_clip_model.safetensors", "weights.pt"])
+def test_a_half_downloaded_file_is_refused_and_named(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    path = configured(folder, tmp_path) / name
+    if name.endswith(".pt"):
+        torch.save(load_file(folder / "open_clip_model.safetensors"), path)
+    else:
+        path.write_bytes((folder / name).read_bytes())
+    assert opened(path).embed_texts(["a dog"]).shape == (1, 32)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelUnavailableError, match=f"{name} cannot be loaded"):
+        opened(path)
 
 
 def test_an_unknown_architecture_is_refused() -> None:
@@ -143,10 +182,54 @@ def test_an_architecture_alone_means_its_best_known_weights() -> None:
     assert chosen_tag("ViT-B-32", "openai") == "openai"
 
 
-def test_markers_written_in_a_text_do_not_end_it(folder: Path) -> None:
+@pytest.mark.parametrize("marker", ["<end_of_text>", "<END_of_text>", "&lt;end_of_text&gt;"])
+def test_markers_written_in_a_text_do_not_end_it(folder: Path, marker: str) -> None:
     embedder = opened(folder)
-    rows = embedder.embed_texts(["dog <end_of_text> red", "dog <end_of_text> snow"])
+    rows = embedder.embed_texts([f"dog {marker} red", f"dog {marker} snow"])
     assert np.abs(rows[0] - rows[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("save", "is_cut"),
+    [
+        (tiny_models.save_open_clip, True),
+        (tiny_models.save_open_clip_padded, False),
+        (tiny_models.save_open_clip_hugging, False),
+    ],
+)
+def test_a_text_read_to_its_end_only_lands_where_open_clip_puts_it(
+    save: Callable[[Path], Path], is_cut: bool, tmp_path: Path
+) -> None:
+    import torch
+
+    embedder = opened(save(tmp_path / "tiny"))
+    texts = ["dog", "a red thing", " ".join(["dog"] * embedder.max_tokens)]
+    tokens = embedder.tokenizer(texts)
+    with torch.inference_mode():
+        expected = embedder.model.encode_text(tokens, normalize=True).numpy()
+    np.testing.assert_allclose(embedder.embed_texts(texts), expected, atol=1e-5)
+    np.testing.assert_allclose(embedder.embed_texts(texts[:1]), expected[:1], atol=1e-5)
+    short = embedder.text_tower.cut(tokens[:1]).shape[1]
+    assert (short == 3) is is_cut
+
+
+def test_a_tower_that_ends_at_a_marker_of_its_own_is_cut_there() -> None:
+    import torch
+    from open_clip.transformer import TextTransformer
+
+    from latent.models.openclip_texts import text_tower
+
+    torch.manual_seed(0)
+    text = TextTransformer(12, 20, 16, 2, 1, output_dim=8, pool_type="eos", eos_id=2).eval()
+    model = torch.nn.Module()
+    model.text = text
+    tower = text_tower(model)
+    tokens = torch.tensor([[5, 9, 2, 1, 1, 1], [5, 2, 1, 1, 1, 1]])
+    padded = torch.nn.functional.pad(tokens, (0, 6), value=1)
+    assert tower.cut(padded).shape == (2, 3)
+    with torch.inference_mode():
+        expected = torch.nn.functional.normalize(text(padded), dim=-1)
+        torch.testing.assert_close(tower(tower.cut(padded)), expected, atol=1e-5, rtol=0)
 
 
 def test_there_are_at_least_as_many_spans_as_tokens(folder: Path) -> None:

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.pipeline import index
+from indexer.pipeline import BYTES_AT_ONCE, index, together
+from indexer.reading import Outcome, Reader, Wanted
 from indexer.report import Failure, Report
 from indexer.sources import listing
 from latent.collection import Collection
 from latent.errors import InputError, SourceMissingError, UnsupportedMediaError
-from latent.items import Modality, Vectors
+from latent.items import Item, Modality, Vectors
 from latent.models.colours import ColourEmbedder
 from latent.models.embedder import Prepared
 from latent.settings import Settings
@@ -506,8 +507,8 @@ def test_memory_does_not_grow_with_the_number_of_pictures(
     assert run(folder).indexed == 120
     assert run.embedder.largest_batch == settings.batch_size
     assert run.embedder.most_preparing <= settings.threads
-    # Two batches ahead, one being filled, and what is just being prepared.
-    assert run.embedder.most_waiting <= 3 * settings.batch_size + settings.threads + 1
+    # Two batches ahead, one being filled, two on their way into the model, what is being prepared.
+    assert run.embedder.most_waiting <= 5 * settings.batch_size + settings.threads + 1
 
 
 def test_a_long_document_goes_through_the_model_in_batches(
@@ -535,3 +536,73 @@ def test_progress_is_told_up_to_the_end(
     assert told[0] == (0, 8)
     assert told[-1] == (8, 8)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+class Watched(Counting):
+    """Stays in the model with its first batch until a second one comes, and says if none did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came_together = False
+        self._second = threading.Event()
+        self._first = threading.Lock()
+
+    def embed_images(self, pictures: Sequence[Prepared]) -> Vectors:
+        if self._first.acquire(blocking=False):
+            self.came_together = self._second.wait(10)
+        else:
+            self._second.set()
+        return super().embed_images(pictures)
+
+
+def test_a_batch_goes_into_the_model_before_the_one_ahead_of_it_is_stored(
+    photos: Path, collection: Collection, settings: Settings
+) -> None:
+    embedder = Watched()
+    report = index([photos], collection, embedder, settings)
+    assert embedder.came_together
+    names = [str(item.metadata["name"]) for item in collection.scroll(8)]
+    assert (report.items, names) == (8, sorted(names))  # and they are stored in order yet
+
+
+def test_the_catalog_is_asked_once_for_what_one_thread_reads_in_a_row(
+    tmp_path: Path, collection: Collection, embedder: Counting, settings: Settings
+) -> None:
+    for number in range(6):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    files = listing(tmp_path).files
+    index([tmp_path / "0.png"], collection, embedder, settings)
+    (tmp_path / "5.png").write_bytes(b"no picture")
+    asked: list[int] = []
+
+    class Asked:
+        """A collection that counts what it is asked."""
+
+        def with_content(self, hashes: Sequence[str]) -> dict[str, list[Item]]:
+            asked.append(len(hashes))
+            return collection.with_content(hashes)
+
+    reader = Reader(Asked(), embedder, settings)  # type: ignore[arg-type]
+    readings = reader.read([Wanted(file, None) for file in files])
+    assert asked == [6]
+    assert [one.outcome for one in readings] == [
+        Outcome.REUSED,
+        *[Outcome.NEW] * 4,
+        Outcome.FAILED,
+    ]
+    assert [one.file for one in readings] == list(files)
+
+
+def test_what_a_thread_reads_in_a_row_has_few_bytes_in_all(
+    tmp_path: Path, run: Indexer, embedder: Counting
+) -> None:
+    for number in range(6):
+        content = b"\0" * (BYTES_AT_ONCE // 2 + 1)
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(path)
+        with path.open("ab") as file:
+            file.write(content)
+    wanted = [Wanted(file, None) for file in listing(tmp_path).files]
+    assert [len(some) for some in together(wanted, 4)] == [1] * 6
+    assert run(tmp_path).indexed == 6
+    assert embedder.pictures == 6

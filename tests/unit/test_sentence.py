@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +101,68 @@ def test_a_folder_that_holds_no_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no model")
     with pytest.raises(ModelUnavailableError, match=f"sentence:{tmp_path} cannot be loaded"):
         opened(tmp_path)
+
+
+class _Trap:
+    """What a checkpoint that runs code when it is read looks like."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.fixture
+def copied(text_folder: Path, tmp_path: Path) -> Path:
+    """A text model that a test may damage."""
+    return Path(shutil.copytree(text_folder, tmp_path / "model"))
+
+
+def test_a_pickle_that_would_run_code_is_refused_and_runs_none(
+    copied: Path, tmp_path: Path
+) -> None:
+    mark = tmp_path / "it-ran"
+    (copied / "model.safetensors").unlink()
+    (copied / "pytorch_model.bin").write_bytes(pickle.dumps(_Trap(mark), protocol=2))
+    with pytest.raises(ModelUnavailableError, match=f"sentence:{copied} cannot be loaded"):
+        opened(copied)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("kind", ["evil.Evil", "json.JSONDecoder"])
+def test_a_part_of_another_library_is_refused_and_not_imported(
+    copied: Path, tmp_path: Path, kind: str
+) -> None:
+    mark = tmp_path / "it-ran"
+    (copied / "evil.py").write_text(f"open({str(mark)!r}, 'w')\nclass Evil: ...\n")
+    modules = json.loads((copied / "modules.json").read_text())
+    modules.append({"idx": 9, "name": "9", "path": "", "type": kind})
+    (copied / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(ModelUnavailableError, match="code of its own"):
+        opened(copied)
+    assert not mark.exists()
+
+
+def test_code_that_comes_with_a_model_is_not_run(copied: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "it-ran"
+    (copied / "evil.py").write_text(f"open({str(mark)!r}, 'w')\nclass Evil: ...\n")
+    config = json.loads((copied / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Evil"}}
+    (copied / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelUnavailableError, match=f"sentence:{copied} cannot be loaded"):
+        opened(copied)
+    assert not mark.exists()
+
+
+def test_half_downloaded_weights_are_refused(copied: Path) -> None:
+    whole = (copied / "model.safetensors").read_bytes()
+    (copied / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelUnavailableError, match=f"sentence:{copied} cannot be loaded"):
+        opened(copied)
+
+
+def test_markers_written_in_a_text_are_only_letters(text_folder: Path) -> None:
+    rows = opened(text_folder).embed_texts(["dog [SEP]", "dog", "[PAD] dog"])
+    assert np.abs(rows[0] - rows[1]).max() > 1e-3
+    assert np.abs(rows[2] - rows[1]).max() > 1e-3

@@ -1,0 +1,87 @@
+"""Clients that ask a service as fast as it answers; runs by itself, on cores of its own.
+
+Plain sockets that stay open: what a client library does would be counted against the service.
+Prints one JSON object: how many answers, in how many seconds, and their median in milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+
+from benchmarks.texts import fresh_texts
+
+EMBEDDINGS = "/v1/embeddings"
+REPEATED = "two dogs playing in the snow"
+MANY = 512  # texts prepared at once
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the clients saw."""
+
+    count: int
+    seconds: float
+    p50_ms: float
+
+    @property
+    def rate(self) -> float:
+        return self.count / self.seconds
+
+
+def body(path: str, text: str) -> bytes:
+    """The request body that asks `path` about a text."""
+    asked = {"input": [text]} if path == EMBEDDINGS else {"query": text, "k": 10}
+    return json.dumps(asked).encode()
+
+
+async def ask(port: int, path: str, *, clients: int, seconds: float, seed: str) -> Answers:
+    """All clients together; with an empty seed they all repeat one text."""
+    took: list[float] = []
+    started = time.perf_counter()
+    until = started + seconds
+    await asyncio.gather(
+        *(_client(port, path, until, took, f"{seed} {i}" if seed else "") for i in range(clients))
+    )
+    return Answers(len(took), time.perf_counter() - started, 1e3 * statistics.median(took))
+
+
+async def _client(port: int, path: str, until: float, took: list[float], seed: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    texts = itertools.repeat(REPEATED) if not seed else _endless(seed)
+    while time.perf_counter() < until:
+        content = body(path, next(texts))
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        )
+        started = time.perf_counter()
+        writer.write(head.encode() + content)
+        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(answer.partition(b"content-length:")[2].split(b"\r\n")[0])
+        said = await reader.readexactly(length)
+        took.append(time.perf_counter() - started)
+        if answer.split(b" ", 2)[1] != b"200":
+            raise SystemExit(f"{path} answered {said.decode(errors='replace')[:200]}")
+    writer.close()
+
+
+def _endless(seed: str) -> itertools.chain[str]:
+    return itertools.chain.from_iterable(
+        fresh_texts(MANY, seed=f"{seed} {turn}") for turn in itertools.count()
+    )
+
+
+def main() -> None:
+    port, path, clients, seconds, seed = sys.argv[1:]
+    found = ask(int(port), path, clients=int(clients), seconds=float(seconds), seed=seed)
+    print(json.dumps(asdict(asyncio.run(found))))
+
+
+if __name__ == "__main__":
+    main()

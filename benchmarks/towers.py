@@ -1,0 +1,139 @@
+"""The two towers of ViT-B-32 against open_clip itself: one text query, and pictures in batches.
+
+Same weights, same inputs, same threads. Speed is held against parity, and against the most that
+the processor can multiply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.bench import ARCHITECTURE, FLOAT32, INT8, Bench
+from benchmarks.hardware import named, peak_float32, peak_int8
+from benchmarks.rows import Row, UnmeasuredError, at_least, unmeasured
+from benchmarks.turns import in_turn
+from latent.decode import Limits, decode
+from latent.items import Vectors
+
+TEXT = "two dogs playing in the snow"
+PARITY = {FLOAT32: at_least(0.9999), INT8: at_least(0.99)}
+FASTER = {FLOAT32: at_least(1.15), INT8: at_least(3)}
+TEXT_FASTER, TEXT_PARITY = at_least(8), at_least(0.999)
+AT_ONCE = 32
+
+
+def one_text(bench: Bench) -> Iterator[Row]:
+    """A short query, from its words to its vector; the fastest form that keeps its parity."""
+    import open_clip
+    import torch
+
+    torch.set_num_threads(bench.threads)
+    model, tokenizer = bench.eager, open_clip.get_tokenizer(ARCHITECTURE)
+
+    def eager() -> Vectors:
+        with torch.inference_mode():
+            rows: Vectors = model.encode_text(tokenizer([TEXT]), normalize=True).numpy()
+        return rows
+
+    found: list[tuple[float, float, str]] = []
+    for precision in (FLOAT32, INT8):
+        name = f"{ARCHITECTURE}: one text query, {precision}"
+        try:
+            ours = bench.embedder(f"compiled:{bench.compiled(precision)}")
+        except UnmeasuredError as error:
+            yield unmeasured(name, str(error))
+            continue
+        took = in_turn(
+            {"eager": eager, "ours": lambda ours=ours: ours.embed_texts([TEXT])},  # type: ignore[misc]
+            rounds=10 * bench.rounds,
+        )
+        ratio = took["eager"] / took["ours"]
+        cosine = _least_cosine(eager(), ours.embed_texts([TEXT]))
+        against = f"{1e3 * took['eager']:.2f} ms of open_clip eager ({named('open_clip_torch')})"
+        yield Row(name, ratio, "×", f"{1e3 * took['ours']:.2f} ms against {against}")
+        yield Row(f"{name}: parity", cosine, "cosine", "the vector of eager")
+        found.append((ratio, cosine, precision))
+    good = [one for one in found if TEXT_PARITY.is_met(one[1])] or found
+    if not good:
+        raise UnmeasuredError("no compiled form")
+    ratio, cosine, precision = max(good)
+    other = named("open_clip_torch", "torch")
+    yield Row(f"{ARCHITECTURE}: one text query", ratio, "×", f"{other}; {precision}", TEXT_FASTER)
+    yield Row(f"{ARCHITECTURE}: one text query: parity", cosine, "cosine", precision, TEXT_PARITY)
+
+
+def pictures(bench: Bench) -> Iterator[Row]:
+    """Pictures that are prepared already, in batches."""
+    import torch
+
+    torch.set_num_threads(bench.threads)
+    count = 8 if bench.is_quick else 2 * AT_ONCE
+    photos = _decoded(bench, count)
+    source = bench.embedder(f"openclip:{ARCHITECTURE}@{bench.weights}")
+    batch = torch.from_numpy(np.stack([source.prepare(photo) for photo in photos]))
+    model = bench.eager
+
+    def eager() -> Vectors:
+        with torch.inference_mode():
+            parts = [
+                model.encode_image(batch[start : start + AT_ONCE], normalize=True)
+                for start in range(0, count, AT_ONCE)
+            ]
+        rows: Vectors = torch.cat(parts).numpy()
+        return rows
+
+    operations = _operations(bench)
+    peaks = {
+        FLOAT32: peak_float32(bench.threads, rounds=bench.rounds),
+        INT8: peak_int8(bench.threads, rounds=bench.rounds),
+    }
+    yield Row("float32 peak", peaks[FLOAT32] / 1e9, "GFLOP/s", "a product of 2048² in torch")
+    yield Row("int8 peak", peaks[INT8] / 1e9, "GOP/s", "MatMulInteger of 2048² in ONNX Runtime")
+    other = named("open_clip_torch", "torch")
+    for precision in (FLOAT32, INT8):
+        name = f"{ARCHITECTURE}: pictures in batches, {precision}"
+        try:
+            ours = bench.embedder(f"compiled:{bench.compiled(precision)}")
+        except UnmeasuredError as error:
+            yield unmeasured(name, str(error), FASTER[precision])
+            continue
+        prepared = [ours.prepare(photo) for photo in photos]
+        took = in_turn(
+            {"eager": eager, "ours": lambda o=ours, p=prepared: o.embed_images(p)},  # type: ignore[misc]
+            rounds=bench.rounds,
+        )
+        rate = {side: count / seconds for side, seconds in took.items()}
+        against = f"{rate['ours']:.1f} a second against {rate['eager']:.1f} of {other}"
+        yield Row(name, rate["ours"] / rate["eager"], "×", against, FASTER[precision])
+        cosine = _least_cosine(eager(), ours.embed_images(prepared))
+        yield Row(f"{name}: parity", cosine, "cosine", "least of all, to eager", PARITY[precision])
+        share = rate["ours"] * operations / peaks[precision]
+        yield Row(f"{name}: share of the {precision} peak", share, "", "operations of eager")
+        if precision == FLOAT32:
+            eager_share = rate["eager"] * operations / peaks[FLOAT32]
+            yield Row("open_clip eager: share of the float32 peak", eager_share, "", other)
+
+
+def _decoded(bench: Bench, count: int) -> list[Image.Image]:
+    files = sorted(bench.small.folder.iterdir())[:count]
+    limits = Limits.of(bench.settings())
+    return [decode(file, name=file.name, limits=limits, side=224).picture for file in files]
+
+
+def _operations(bench: Bench) -> int:
+    """Floating-point operations of one picture, as torch counts them."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        bench.eager.encode_image(torch.zeros(1, 3, 224, 224))
+    return int(counter.get_total_flops())
+
+
+def _least_cosine(theirs: Vectors, ours: Vectors) -> float:
+    """Of unit rows, row by row."""
+    return float((theirs.astype(np.float64) * ours.astype(np.float64)).sum(axis=1).min())

@@ -1,0 +1,126 @@
+"""A graph that is ready to run: what it takes is checked, and its work is shared out to threads.
+
+Knows ONNX Runtime, and nothing about pictures and texts. One run of a graph does not fill several
+cores as well as several runs of one thread each do, so work in parts is done by as many sessions'
+callers as there are threads; a single part, such as one query, is run on all threads at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Generic, TypeAlias, TypeVar
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from latent.errors import ModelUnavailableError
+from latent.items import Vectors
+
+T = TypeVar("T")
+
+Feed: TypeAlias = Mapping[str, NDArray[np.generic]]
+"""What one run takes, by the name of the input."""
+
+LARGEST_TWICE = 512_000_000
+"""Bytes; of a larger graph there is only one session, since each holds the weights again."""
+
+_ERRORS: tuple[type[Exception], ...] = tuple(
+    kind
+    for kind in vars(ort.capi.onnxruntime_pybind11_state).values()
+    if isinstance(kind, type) and issubclass(kind, Exception)
+)
+
+
+class Once(Generic[T]):
+    """Something made when it is first asked for, by one thread."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: T | None = None
+
+    def get(self) -> T:
+        if self._made is None:
+            with self._lock:
+                if self._made is None:
+                    self._made = self._make()
+        return self._made
+
+
+class Tower:
+    """A graph with the one output `vectors`; may be run from several threads at once."""
+
+    def __init__(self, path: Path, read: Callable[[], bytes], *, dim: int, threads: int) -> None:
+        """Open the graph.
+
+        Args:
+            path: for messages.
+            read: gives the bytes of the graph.
+
+        Raises:
+            ModelUnavailableError: it is no graph, or gives no `(n, dim)` float32 `vectors`.
+        """
+        content = read()
+        self.path = path
+        self._threads = threads
+        self._whole = _session(path, content, threads)
+        gives = [(part.name, part.type, part.shape[1:]) for part in self._whole.get_outputs()]
+        if gives != [("vectors", "tensor(float)", [dim])]:
+            raise ModelUnavailableError(
+                f"{path} gives {gives}, but should give 'vectors' of {dim} dimensions"
+            )
+        self.takes = {part.name: (part.type, len(part.shape)) for part in self._whole.get_inputs()}
+        may_share = threads > 1 and len(content) <= LARGEST_TWICE
+        self._single = Once(lambda: _session(path, read(), 1)) if may_share else None
+        self._callers = Once(lambda: ThreadPoolExecutor(threads, thread_name_prefix=path.name))
+
+    def run(self, parts: Sequence[Feed]) -> list[Vectors]:
+        """The vectors of each part, in order.
+
+        Raises:
+            ModelUnavailableError: the graph fails on what it was given.
+        """
+        if len(parts) < 2 or self._single is None:
+            return [self._run(self._whole, part) for part in parts]
+        session = self._single.get()
+        return list(self._callers.get().map(lambda part: self._run(session, part), parts))
+
+    def _run(self, session: ort.InferenceSession, part: Feed) -> Vectors:
+        wanted = {name: part[name] for name in self.takes}
+        try:
+            rows: Vectors = session.run(None, wanted)[0]
+        except _ERRORS as error:
+            raise ModelUnavailableError(
+                f"{self.path} fails on what its own tokenizer or settings in model.json gave it:"
+                f" {_first_line(error)}"
+            ) from error
+        return rows
+
+
+def _session(path: Path, content: bytes, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what it would print is in the error that is raised
+    # Spinning threads take the cores from whoever decodes and searches beside the model.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A graph may name files that hold its weights. No hash covers those, and without this they would
+    # be looked for in the folder the program was started in: let there be none.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", str(path / "none")
+    )
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except _ERRORS as error:
+        raise ModelUnavailableError(
+            f"{path} is no graph that can be run: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

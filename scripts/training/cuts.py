@@ -1,0 +1,114 @@
+"""Fit the cuts of a model: from which cosine on things count as related, alike or copies.
+
+    python -m scripts.training.cuts --data FOLDER [--model mini]
+
+Compares `train` photos and captions that have nothing to do with each other, as the product places
+them, and writes what they reach by chance into `latent/cuts.json`, under the model's fingerprint;
+and how surely a label fits, learnt in `naming`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import latent
+from latent.cuts import FILE, Cut, Cuts
+from latent.decode import Limits, decode
+from latent.fingerprints import picture_hash, prints_of
+from latent.items import Vectors
+from latent.models import registry
+from latent.models.embedder import Embedder
+from latent.settings import Settings
+from scripts.training import naming
+from scripts.training.held import members
+
+PHOTOS = 3_000
+BATCH = 32
+RELATED, ALIKE, NEAR_COPY = 0.02, 0.001, 1e-6
+"""Shares of chance pairs that reach a cut."""
+
+SAME = 0.3
+"""Photos whose hashes are nearer than this are copies, and no chance pair."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--model", default="mini")
+    given = parser.parse_args()
+    settings = Settings()
+    embedder = registry.load(given.model, settings)
+    cuts = fitted(embedder, given.data, settings)
+    path = Path(latent.__file__).with_name(FILE)
+    known = json.loads(path.read_text()) if path.exists() else {}
+    # Those of an older `mini` are of no use to anybody.
+    known = {print_: cut for print_, cut in known.items() if cut.get("model") != given.model}
+    known[embedder.space.fingerprint] = cuts.model_dump()
+    path.write_text(json.dumps(known, indent=2) + "\n")
+    print(json.dumps(known, indent=2))
+
+
+def fitted(embedder: Embedder, data: Path, settings: Settings) -> Cuts:
+    """The cuts that chance pairs of the data give."""
+    names, captions = _chosen(data)
+    files = members(data / "captioned_photos.tar")
+    pictures, hashes = _placed(embedder, [files[name] for name in names], settings)
+    texts = np.concatenate(
+        [embedder.embed_texts(captions[i : i + BATCH]) for i in range(0, len(captions), BATCH)]
+    )
+    bits = np.unpackbits(prints_of(hashes)[0], axis=1).astype(np.float32)
+    unlike = bits @ (1 - bits.T)
+    is_chance = np.triu((unlike + unlike.T) / bits.shape[1] > SAME, 1)
+    seen, said = (pictures @ pictures.T)[is_chance], (texts @ texts.T)[is_chance]
+    shown = (texts @ pictures.T)[is_chance]
+    return Cuts(
+        model=embedder.space.model,
+        pictures=Cut(
+            related=_reached(seen, RELATED),
+            alike=_reached(seen, ALIKE),
+            near_copy=_reached(seen, NEAR_COPY),
+        ),
+        texts=Cut(related=_reached(said, RELATED), alike=_reached(said, ALIKE)),
+        across=Cut(related=_reached(shown, RELATED)),
+        naming_pictures=naming.of_pictures(embedder, data, settings),
+        naming_texts=naming.of_texts(embedder, data, settings),
+    )
+
+
+def _chosen(data: Path) -> tuple[list[str], list[str]]:
+    """Some `train` photos, and one caption of each."""
+    with (data / "captioned_photos.tsv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    captions = {row["file"]: row["caption"] for row in rows if row["split"] == "train"}
+    names = random.Random(0).sample(sorted(captions), PHOTOS)
+    return names, [captions[name] for name in names]
+
+
+def _placed(
+    embedder: Embedder, contents: Sequence[bytes], settings: Settings
+) -> tuple[Vectors, list[str]]:
+    limits, side = Limits.of(settings), embedder.picture_side
+    vectors, hashes = [], []
+    for start in range(0, len(contents), BATCH):
+        batch = [
+            decode(content, name="photo", limits=limits, side=side).picture
+            for content in contents[start : start + BATCH]
+        ]
+        hashes += [picture_hash(picture) for picture in batch]
+        vectors.append(embedder.embed_images([embedder.prepare(picture) for picture in batch]))
+    return np.concatenate(vectors), hashes
+
+
+def _reached(scores: Vectors, share: float) -> float:
+    return round(float(np.quantile(scores, 1 - share)), 4)
+
+
+if __name__ == "__main__":
+    main()
