@@ -1,44 +1,42 @@
 """The catalog: the truth about every collection, in one SQL database.
 
-Each item is stored with its vector; one transaction writes both, and its commit is the
-acknowledgement. Every write takes the next number of its collection's sequence, deletes leave a
-tombstone with that number, so anyone can ask what changed since. Only `catalog`, `rows` and
-`tables` name sqlalchemy. Knows nothing about indexes and models.
+Each item is stored with its vector and the words it is found by; one transaction writes all, and
+its commit is the acknowledgement. Every write takes the next number of its collection's sequence,
+deletes leave a tombstone with that number, so anyone can ask what changed since. `writes` says what
+a write does. Knows nothing about indexes and models.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy import Connection, Engine, String, cast, delete, func, insert, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import ColumnElement
 
-from latent import tables
-from latent.changes import Change, Changes, Counts, Written
-from latent.errors import (
-    InputError,
-    StorageFullError,
-    StoreError,
-    UnknownCollectionError,
-)
+from latent import fields, keywords, tables, writes
+from latent.changes import Change, Changes, Content, Counts, Match, Written
+from latent.database import CHUNK, STREAM, chunks, reading, writing
+from latent.errors import InputError, UnknownCollectionError
+from latent.filters import Filter
 from latent.items import Item, Modality, Source
-from latent.rows import Entry, Where, conditions, to_item, to_row, to_source, to_space, to_vectors
+from latent.rows import (
+    Condition,
+    Entry,
+    conditions,
+    to_entry,
+    to_item,
+    to_source,
+    to_vectors,
+)
 from latent.space import Space
-from latent.tables import collections, items, numbers, sources, tombstones
-from latent.vectors import Keys
-
-# SQLite takes at most 32,766 parameters in a statement; far fewer are as fast.
-CHUNK = 500
-STREAM = 2_000
-
-T = TypeVar("T")
+from latent.tables import collections, items, sources, tombstones
+from latent.word_tables import differences, items_with_contents, words_of
 
 
 class Catalog:
@@ -46,6 +44,11 @@ class Catalog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._words = words_of(engine.dialect.name)
+
+    @property
+    def _is_postgresql(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -60,12 +63,14 @@ class Catalog:
             InputError: there is one of that name.
         """
         described = asdict(space) | {"modalities": sorted(space.modalities)}
-        row = {"uid": secrets.token_hex(8), "name": name, "space": described, "sequence": 0}
+        uid = secrets.token_hex(8)
+        row = {"uid": uid, "name": name, "space": described, "sequence": 0}
         with self._writing() as connection:
             try:
                 connection.execute(insert(collections).values(row))
             except IntegrityError as error:
                 raise InputError(f"there is a collection {name!r} already") from error
+            self._words.make(connection, uid)
         return self.entry(name)
 
     def entry(self, name: str) -> Entry:
@@ -84,12 +89,13 @@ class Catalog:
         """Every collection, by name."""
         with self._reading() as connection:
             rows = connection.execute(select(collections).order_by(collections.c.name)).all()
-        return [Entry(row.id, row.uid, row.name, to_space(row.space), row.sequence) for row in rows]
+        return [to_entry(row) for row in rows]
 
     def remove(self, entry: Entry) -> None:
         """Delete a collection and all that is in it."""
         with self._writing() as connection:
-            for table in (items, sources, tombstones):
+            self._words.remove(connection, entry)
+            for table in (items, sources, tombstones, tables.fields):
                 connection.execute(delete(table).where(table.c.collection_id == entry.id))
             connection.execute(delete(collections).where(collections.c.id == entry.id))
 
@@ -99,12 +105,8 @@ class Catalog:
         Raises:
             UnknownCollectionError: the collection was deleted meanwhile.
         """
-        query = select(collections.c.sequence).where(collections.c.uid == entry.uid)
         with self._reading() as connection:
-            number = connection.execute(query).scalar_one_or_none()
-        if number is None:
-            raise UnknownCollectionError(entry.name)
-        return int(number)
+            return _sequence(connection, entry)
 
     def counts(self, entry: Entry) -> Counts:
         """How many items of each modality, and how many sources failed."""
@@ -131,85 +133,7 @@ class Catalog:
             UnknownCollectionError: the collection was deleted meanwhile.
         """
         with self._writing() as connection:
-            number = connection.execute(
-                update(collections)
-                .where(collections.c.uid == entry.uid)
-                .values(sequence=collections.c.sequence + 1)
-                .returning(collections.c.sequence)
-            ).scalar_one_or_none()
-            if number is None:
-                raise UnknownCollectionError(entry.name)
-            put = {item.id: item for item in change.put}
-            going = self._keys_of(connection, entry, items.c.id, change.drop)
-            paths = {*change.replace, *change.forget}
-            going |= self._keys_of(connection, entry, items.c.source, paths)
-            going = {item_id: key for item_id, key in going.items() if item_id not in put}
-            self._bury(connection, entry, number, sorted(going.values()))
-            keys = self._put(connection, entry, number, put)
-            self._remember(connection, entry, change)
-        dropped = np.array(sorted(going.values()), np.int64)
-        return Written(number, np.array([keys[i.id] for i in change.put], np.int64), dropped)
-
-    def _keys_of(
-        self, connection: Any, entry: Entry, column: ColumnElement[str], values: Iterable[str]
-    ) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for chunk in _chunks(values, CHUNK):
-            query = select(items.c.id, items.c.key).where(
-                items.c.collection_id == entry.id, column.in_(chunk)
-            )
-            found |= {row.id: row.key for row in connection.execute(query)}
-        return found
-
-    def _bury(self, connection: Any, entry: Entry, number: int, keys: Sequence[int]) -> None:
-        for chunk in _chunks(keys, CHUNK):
-            connection.execute(delete(items).where(items.c.key.in_(chunk)))
-            connection.execute(
-                insert(tombstones),
-                [{"key": key, "collection_id": entry.id, "sequence": number} for key in chunk],
-            )
-
-    def _put(
-        self, connection: Any, entry: Entry, number: int, put: Mapping[str, Item]
-    ) -> dict[str, int]:
-        keys = self._keys_of(connection, entry, items.c.id, put)
-        new = [item_id for item_id in put if item_id not in keys]
-        if put.keys() & keys.keys():
-            connection.execute(
-                update(items).where(items.c.key == tables.OLD_KEY),
-                [
-                    to_row(item, entry, number) | {tables.OLD_KEY.key: keys[item_id]}
-                    for item_id, item in put.items()
-                    if item_id in keys
-                ],
-            )
-        if new:
-            last = connection.execute(
-                update(numbers)
-                .where(numbers.c.name == "key")
-                .values(value=numbers.c.value + len(new))
-                .returning(numbers.c.value)
-            ).scalar_one()
-            keys |= dict(zip(new, range(last - len(new) + 1, last + 1), strict=True))
-            connection.execute(
-                insert(items), [to_row(put[i], entry, number) | {"key": keys[i]} for i in new]
-            )
-        return keys
-
-    def _remember(self, connection: Any, entry: Entry, change: Change) -> None:
-        paths = [*change.forget, *(source.path for source in change.sources)]
-        for chunk in _chunks(paths, CHUNK):
-            connection.execute(
-                delete(sources).where(
-                    sources.c.collection_id == entry.id, sources.c.path.in_(chunk)
-                )
-            )
-        known = {source.path: source for source in change.sources}
-        if known:
-            connection.execute(
-                insert(sources),
-                [asdict(source) | {"collection_id": entry.id} for source in known.values()],
-            )
+            return writes.apply(connection, entry, change, self._words)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -224,7 +148,7 @@ class Catalog:
     def keys(self, entry: Entry, ids: Sequence[str]) -> dict[str, int]:
         """The keys of those of the items that exist."""
         with self._reading() as connection:
-            return self._keys_of(connection, entry, items.c.id, ids)
+            return writes.keys_of(connection, entry, items.c.id, ids)
 
     def with_content(self, entry: Entry, hashes: Sequence[str]) -> dict[str, list[Item]]:
         """Items by content hash, of one source each, in passage order."""
@@ -253,37 +177,89 @@ class Catalog:
         limit: int,
         *,
         after: str | None = None,
-        where: Where | None = None,
+        where: Filter | None = None,
         modality: Modality | None = None,
     ) -> list[Item]:
         """Up to `limit` items in order of arrival, those behind the item `after`."""
-        query = select(items).where(*conditions(entry, where, modality))
+        query = select(items)
         if after is not None:
             found = self.keys(entry, [after])
             if after not in found:
                 raise InputError(f"the item {after!r} this page starts behind is gone; start again")
             query = query.where(items.c.key > found[after])
         with self._reading() as connection:
+            query = query.where(*self._conditions(connection, entry, where, modality))
             rows = connection.execute(query.order_by(items.c.key).limit(limit)).all()
             return [to_item(row) for row in rows]
 
     def count(
-        self, entry: Entry, *, where: Where | None = None, modality: Modality | None = None
+        self, entry: Entry, *, where: Filter | None = None, modality: Modality | None = None
     ) -> int:
         """How many items match."""
         query = select(func.count()).select_from(items)
         with self._reading() as connection:
-            found = connection.execute(query.where(*conditions(entry, where, modality)))
-            return int(found.scalar_one())
+            query = query.where(*self._conditions(connection, entry, where, modality))
+            return connection.execute(query).scalar_one()
 
     def matching(
-        self, entry: Entry, *, where: Where | None = None, modality: Modality | None = None
-    ) -> Keys:
-        """The keys of all items that match, ascending."""
-        query = select(items.c.key).where(*conditions(entry, where, modality))
+        self, entry: Entry, *, where: Filter | None = None, modality: Modality | None = None
+    ) -> Match:
+        """The keys of all items that match, and the sequence at which they did."""
         with self._reading() as connection:
-            found = connection.execute(query.order_by(items.c.key)).scalars().all()
-        return np.array(found, np.int64)
+            number = _sequence(connection, entry)
+            # One long text is read many times faster than a row for each key.
+            key = cast(items.c.key, String)
+            listed = func.string_agg(key, ",") if self._is_postgresql else func.group_concat(key)
+            met = self._conditions(connection, entry, where, modality)
+            keys = connection.execute(select(listed).where(*met)).scalar_one()
+        return Match(number, np.sort(np.fromstring(keys or "", np.int64, sep=",")))
+
+    # --- words --------------------------------------------------------------------------------
+
+    def ranked(
+        self,
+        entry: Entry,
+        question: str,
+        k: int,
+        *,
+        where: Filter | None = None,
+        modality: Modality | None = None,
+        prefix: bool = False,
+    ) -> list[tuple[Item, float]]:
+        """The k items that say the words of a question best, with their rank scores."""
+        asked = keywords.asked_in(question, prefix=prefix)
+        if not asked or k <= 0:
+            return []
+        with self._reading() as connection:
+            is_all = where is None and modality is None
+            met = [] if is_all else self._conditions(connection, entry, where, modality)
+            query = self._words.ranking(entry, asked, met).limit(k)
+            scores = {row.key: float(row.score) for row in connection.execute(query)}
+            found = dict(_selected(connection, entry, items.c.key, scores))
+        return [(found[key], score) for key, score in scores.items()]
+
+    def word_flaws(self, entry: Entry) -> list[str]:
+        """Every difference between the items and the words they are found by, one line each."""
+        with self._writing() as connection:  # the database takes its own check for a write
+            if damage := self._words.damage(connection, entry):
+                return [f"the words of the collection are damaged: {damage}"]
+            kept = self._words.kept(connection, entry)
+            amiss, strangers = differences(kept, items_with_contents(connection, entry))
+            named = {key: item.id for key, item in _selected(connection, entry, items.c.key, amiss)}
+        found = [f"item {named[key]} is not found by its words" for key in amiss]
+        return found + [f"words are kept for key {key}, which is no item" for key in strangers]
+
+    def rebuild_words(self, entry: Entry) -> None:
+        """Make the words of all items anew.
+
+        Raises:
+            UnknownCollectionError: the collection was deleted meanwhile.
+        """
+        with self._writing() as connection:
+            _sequence(connection, entry)
+            self._words.remove(connection, entry)
+            self._words.make(connection, entry.uid)
+            self._words.fill(connection, entry)
 
     def sources(self, entry: Entry, under: str | None = None) -> dict[str, Source]:
         """Sources by path: `under` itself and what lies below it, or all."""
@@ -308,19 +284,40 @@ class Catalog:
         gone = select(tombstones.c.key).where(
             tombstones.c.collection_id == entry.id, tombstones.c.sequence > sequence
         )
-        now = select(collections.c.sequence).where(collections.c.uid == entry.uid)
         keys: list[int] = []
         stored: list[bytes] = []
         with self._reading() as connection:
-            number = connection.execute(now).scalar_one_or_none()
-            if number is None:
-                raise UnknownCollectionError(entry.name)
-            for row in connection.execution_options(yield_per=STREAM).execute(rows):
+            number = _sequence(connection, entry)
+            for row in connection.execute(rows, execution_options={"yield_per": STREAM}):
                 keys.append(row.key)
                 stored.append(row.vector)
             dropped = connection.execute(gone).scalars().all() if sequence else []
             vectors = to_vectors(stored, entry.space.dim)
         return Changes(number, np.array(keys, np.int64), vectors, np.array(dropped, np.int64))
+
+    # --- for copies ---------------------------------------------------------------------------
+
+    def contents(self, entry: Entry) -> Iterator[Content]:
+        """What tells every item from its copies, in order of arrival, seen at one moment."""
+        columns = (items.c.key, items.c.id, items.c.modality, items.c.content_hash)
+        query = (
+            select(*columns, items.c.picture_hash, items.c.text)
+            .where(items.c.collection_id == entry.id)
+            .order_by(items.c.key)
+        )
+        with self._reading() as connection:
+            for row in connection.execute(query, execution_options={"yield_per": STREAM}):
+                yield Content(row.key, row.id, Modality(row.modality), *row[3:])
+
+    def picture_hashes(self, entry: Entry) -> tuple[int, list[int], list[str]]:
+        """The sequence, and key and hash of every picture whose hash says something."""
+        query = select(items.c.key, items.c.picture_hash).where(
+            items.c.collection_id == entry.id, items.c.picture_hash != ""
+        )
+        with self._reading() as connection:
+            number = _sequence(connection, entry)
+            rows = connection.execute(query).all()
+        return number, [row.key for row in rows], [str(row.picture_hash) for row in rows]
 
     def flaws(self) -> list[str]:
         """What the database finds wrong with its own file, one line each."""
@@ -335,53 +332,40 @@ class Catalog:
     def _select(
         self, entry: Entry, column: ColumnElement[Any], values: Iterable[Any]
     ) -> list[tuple[int, Item]]:
-        found: list[tuple[int, Item]] = []
         with self._reading() as connection:
-            for chunk in _chunks(values, CHUNK):
-                query = select(items).where(items.c.collection_id == entry.id, column.in_(chunk))
-                found += [(row.key, to_item(row)) for row in connection.execute(query)]
-        return found
+            return _selected(connection, entry, column, values)
 
-    @contextmanager
-    def _reading(self) -> Iterator[Any]:
-        with translated(), self._engine.connect() as connection:
-            if self._engine.dialect.name != "sqlite":
-                # What SQLite gives by itself: all of a transaction is seen at one moment.
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            with connection.begin():
-                yield connection
+    def _conditions(
+        self,
+        connection: Connection,
+        entry: Entry,
+        where: Filter | None,
+        modality: Modality | None,
+    ) -> list[Condition]:
+        if where is not None:
+            fields.refuse_unknown(connection, entry, where)
+        return conditions(entry, where, modality, dialect=connection.dialect.name)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Any]:
-        with translated(), self._engine.connect() as connection:
-            connection = connection.execution_options(writes=True)
-            with connection.begin():
-                yield connection
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return reading(self._engine)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return writing(self._engine)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn what the database raises into a StoreError, or what it cannot take into an InputError.
-
-    Once, here.
-    """
-    try:
-        yield
-    except UnicodeEncodeError as error:
-        raise InputError("a text holds half a character (a lone surrogate)") from error
-    except ValueError as error:  # a row that somebody or something has damaged
-        raise StoreError(f"the catalog holds a row that cannot be read: {error}") from error
-    except SQLAlchemyError as error:
-        reason = tables.reason_of(error)
-        cause = error.orig if isinstance(error, StatementError) else None
-        if isinstance(cause, TypeError | ValueError | RecursionError):  # raised before it was sent
-            raise InputError(f"metadata that JSON cannot hold: {reason}") from error
-        if tables.is_full(error):
-            raise StorageFullError(f"no room left to write the catalog: {reason}") from error
-        raise StoreError(f"the catalog failed: {reason}") from error
+def _sequence(connection: Connection, entry: Entry) -> int:
+    query = select(collections.c.sequence).where(collections.c.uid == entry.uid)
+    number = connection.execute(query).scalar_one_or_none()
+    if number is None:
+        raise UnknownCollectionError(entry.name)
+    return int(number)
 
 
-def _chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(values)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+def _selected(
+    connection: Connection, entry: Entry, column: ColumnElement[Any], values: Iterable[Any]
+) -> list[tuple[int, Item]]:
+    found: list[tuple[int, Item]] = []
+    for chunk in chunks(values, CHUNK):
+        query = select(items).where(items.c.collection_id == entry.id, column.in_(chunk))
+        found += [(row.key, to_item(row)) for row in connection.execute(query)]
+    return found

@@ -1,4 +1,4 @@
-"""What a write asks of the catalog and what it did; what others wrote since.
+"""What a write asks of the catalog and what it did; what others wrote since; what matches.
 
 Knows nothing about databases.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from latent.items import Item, Source, Vectors
+from latent.items import Item, Modality, Source, Vectors
 from latent.vectors import Keys
 
 
@@ -39,12 +39,32 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """The keys of all items that matched, ascending, at this sequence."""
+
+    sequence: int
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How much a collection holds."""
 
     images: int = 0
     texts: int = 0
     failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What tells an item from its copies, but for its vector."""
+
+    key: int
+    id: str
+    modality: Modality
+    content_hash: str | None
+    picture_hash: str | None
+    text: str | None
 
 
 @dataclass(slots=True)

@@ -7,34 +7,32 @@ search, what changed since. Knows nothing about files to crawl, models or the we
 
 from __future__ import annotations
 
-import shutil
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from latent import snapshot
+from latent import filters
 from latent.catalog import Catalog
-from latent.changes import Change, Changes, Written
-from latent.errors import UnknownCollectionError, UnknownItemError
-from latent.faiss_index import FaissIndex, Kind, build, empty_base
-from latent.items import JSON, Hit, Item, Modality, Source, Vector
-from latent.rows import Entry, Where
-from latent.snapshot import Snapshot
+from latent.changes import Change, Content, Written
+from latent.errors import UnknownItemError
+from latent.faiss_index import FaissIndex
+from latent.filter_match import matches
+from latent.filters import Filter, Where
+from latent.items import JSON, Hit, Item, Modality, Source, Vector, Vectors
+from latent.matches import Matches
+from latent.picture_hashes import PictureHashes
+from latent.plans import Trace, Way
+from latent.rows import Entry
+from latent.samples import Sample, Samples
+from latent.served import Limits, ServedIndex
 from latent.space import Space, unit_rows
 from latent.vectors import Keys
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a collection gets a graph, when a new snapshot, and with how many threads."""
-
-    exact: int = 50_000
-    delta: int = 5_000
-    threads: int = 1
+MOST_TURNS = 5  # tries to see matches and index at one moment while others write
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +49,12 @@ class Summary:
     index: dict[str, JSON]
 
 
-class _Served:
-    """An index that is searched, the snapshot under it, and the sequence it has followed to."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits, best first, and how they were found (`docs/explanation/planner.md`)."""
 
-    def __init__(self, dim: int, snapshot: Snapshot | None) -> None:
-        self.snapshot = snapshot
-        self.sequence = snapshot.sequence if snapshot else 0
-        self.index = FaissIndex(snapshot.base if snapshot else empty_base(dim))
-
-    def take(self, changes: Changes) -> None:
-        """Take in what changed since."""
-        if len(changes.keys):
-            self.index.add(changes.keys, changes.vectors)
-        if len(changes.dropped):
-            self.index.drop(changes.dropped)
-        self.sequence = changes.sequence
+    hits: list[Hit]
+    explain: dict[str, JSON]
 
 
 class Collection:
@@ -74,10 +63,10 @@ class Collection:
     def __init__(self, catalog: Catalog, entry: Entry, folder: Path, limits: Limits) -> None:
         self._catalog = catalog
         self._entry = entry
-        self._folder = folder
-        self._limits = limits
-        self._following = threading.Lock()
-        self._served: _Served | None = None
+        self._index = ServedIndex(catalog, entry, folder, limits)
+        self._matches = Matches(catalog, entry)
+        self._samples = Samples(self._matches)
+        self._pictures = PictureHashes(catalog, entry)
 
     @property
     def name(self) -> str:
@@ -129,22 +118,26 @@ class Collection:
         limit: int,
         *,
         after: str | None = None,
-        where: Where | None = None,
+        where: Where | Filter | None = None,
         modality: Modality | None = None,
     ) -> list[Item]:
         """Up to `limit` items in order of arrival, those behind the item `after`."""
-        return self._catalog.scroll(self._entry, limit, after=after, where=where, modality=modality)
+        tree = filters.parse(where)
+        return self._catalog.scroll(self._entry, limit, after=after, where=tree, modality=modality)
 
-    def count(self, *, where: Where | None = None, modality: Modality | None = None) -> int:
+    def count(
+        self, *, where: Where | Filter | None = None, modality: Modality | None = None
+    ) -> int:
         """How many items match."""
-        return self._catalog.count(self._entry, where=where, modality=modality)
+        tree = filters.parse(where)
+        return self._catalog.count(self._entry, where=tree, modality=modality)
 
     def nearest(
         self,
         query: Vector,
         k: int,
         *,
-        where: Where | None = None,
+        where: Where | Filter | None = None,
         modality: Modality | None = None,
         after: tuple[float, str] | None = None,
     ) -> list[Hit]:
@@ -156,22 +149,100 @@ class Collection:
             SpaceMismatchError, InputError: the query is no vector of this space.
             FilterError: `where` cannot be understood.
         """
+        return self.explained(query, k, where=where, modality=modality, after=after).hits
+
+    def explained(
+        self,
+        query: Vector,
+        k: int,
+        *,
+        where: Where | Filter | None = None,
+        modality: Modality | None = None,
+        after: tuple[float, str] | None = None,
+    ) -> Found:
+        """As `nearest`, with how the hits were found. Raises as `nearest`."""
         unit = unit_rows(query, self.space.dim)[0]
-        index = self._followed().index
-        only: Keys | None = None
-        if where or modality is not None:
-            only = self._catalog.matching(self._entry, where=where, modality=modality)
-        edge = self._edge(after)
+        tree, clock = filters.parse(where), Clock()
+        with clock.measure("match"):
+            index, only = self._matched(tree, modality)
+            edge = self._edge(after)
         wanted = k
         while True:
-            neighbours = index.search(unit[None, :], wanted, only=only)[0]
+            with clock.measure("search"):
+                ((neighbours, trace),) = index.traced(unit[None, :], wanted, only=only)
             behind = [n for n in neighbours if edge is None or (-n.score, n.key) > edge]
-            items = self._catalog.by_key(self._entry, [n.key for n in behind])
-            hits = [Hit(items[n.key], n.score) for n in behind if n.key in items]
+            with clock.measure("fetch"):
+                items = self._catalog.by_key(self._entry, [n.key for n in behind])
+            hits = [
+                Hit(items[n.key], n.score)
+                for n in behind
+                if n.key in items and _still_matches(items[n.key], tree, modality)
+            ]
             if len(hits) >= k or len(neighbours) < wanted:
-                return hits[:k]
-            # Some were seen on earlier pages, or dropped since the index was searched.
+                return Found(hits[:k], _explain(index, only, trace, clock))
+            # Some were seen on earlier pages, or were dropped or changed since the search.
             wanted = max(2 * wanted, wanted + k)
+
+    def _matched(
+        self, tree: Filter | None, modality: Modality | None
+    ) -> tuple[FaissIndex, Keys | None]:
+        """The index, and the keys it may find, seen at one moment if others are not too busy."""
+        served = self._index.followed()
+        if tree is None and modality is None:
+            return served.index, None
+        match = self._matches.at(served.sequence, tree, modality)
+        for _ in range(MOST_TURNS):
+            if match.sequence == served.sequence:
+                break
+            served = self._index.followed()
+            match = self._matches.at(served.sequence, tree, modality)
+        return served.index, match.keys
+
+    def matching_words(
+        self,
+        query: str,
+        k: int,
+        *,
+        where: Where | Filter | None = None,
+        modality: Modality | None = None,
+        prefix: bool = False,
+    ) -> list[tuple[Item, float]]:
+        """The k items whose text, name or metadata say the words best, with their rank scores.
+
+        Best first; a score is higher where it is better and means nothing beside another answer's.
+        Any text may be asked; with `prefix` its last word may be the beginning of one.
+
+        Raises:
+            FilterError: `where` cannot be understood.
+        """
+        tree = filters.parse(where)
+        return self._catalog.ranked(
+            self._entry, query, k, where=tree, modality=modality, prefix=prefix
+        )
+
+    def vectors_of(self, ids: Sequence[str]) -> Vectors:
+        """The vectors of items, `(n, dim)` in the order asked.
+
+        Raises:
+            UnknownItemError: for the first that is not there.
+        """
+        rows = [item.vector for item in self.get(ids)]
+        return np.stack(rows) if rows else np.empty((0, self.space.dim), np.float32)
+
+    def sample(self, n: int, *, modality: Modality | None = None, seed: int = 0) -> Vectors:
+        """The vectors of n random items, `(min(n, there are), dim)`.
+
+        The same seed gives the same sample of the same items.
+        """
+        index, only = self._matched(None, modality)
+        keys = index.held()[0] if only is None else only
+        chosen = np.random.default_rng(seed).choice(keys, min(n, len(keys)), replace=False)
+        return index.vectors_of(np.sort(chosen))[1]
+
+    def background(self) -> dict[Modality, Sample]:
+        """A random sample of each modality to hold scores against, a little behind the writes."""
+        served = self._index.followed()
+        return {modality: self._samples.of(served, modality) for modality in Modality}
 
     def _edge(self, after: tuple[float, str] | None) -> tuple[float, float] | None:
         if after is None:
@@ -184,7 +255,7 @@ class Collection:
     def summary(self) -> Summary:
         """What the collection holds right now."""
         counts = self._catalog.counts(self._entry)
-        served = self._followed()
+        served = self._index.followed()
         return Summary(
             name=self.name,
             space=self.space,
@@ -236,6 +307,25 @@ class Collection:
         """Content hash of every item of one source, by id."""
         return self._catalog.hashes_of(self._entry, source)
 
+    # --- for copies ---------------------------------------------------------------------------
+
+    def looking_like(self, picture_hash: str, within: float, most: int) -> list[str]:
+        """The ids of pictures whose hash is as near as `within`, also turned over; nearest first.
+
+        At most `most` of them. What their vectors say has no part in it.
+        """
+        keys = self._pictures.near(picture_hash, within)[:most]
+        items = self._catalog.by_key(self._entry, keys)
+        return [items[key].id for key in keys if key in items]
+
+    def contents(self) -> Iterator[Content]:
+        """What tells every item from its copies, in order of arrival."""
+        return self._catalog.contents(self._entry)
+
+    def vectors(self) -> tuple[Keys, Vectors]:
+        """All vectors as they are searched: keys ascending, `(n,)`, and rows `(n, dim)`."""
+        return self._index.followed().index.held()
+
     # --- upkeep of the index ------------------------------------------------------------------
 
     def publish(self, *, least: int = 1, force: bool = False) -> bool:
@@ -245,54 +335,26 @@ class Collection:
         at least `least` (or the limit of the delta, if that is less). A snapshot that another
         process has made is taken over instead, and a process that is at it already is left to it.
         """
-        served = self._adopted()
-        if not (force or self._is_due(served.index, least)):
-            return False
-        self._make_folder()
-        try:
-            with FileLock(self._folder / "publish.lock", timeout=0):
-                served = self._adopted()
-                if not (force or self._is_due(served.index, least)):
-                    return False
-                self._publish()
-        except Timeout:
-            return False
-        except OSError as error:
-            raise snapshot.storage_error(error, self._folder) from error
-        return True
-
-    def _is_due(self, index: FaissIndex, least: int) -> bool:
-        is_outgrown = index.kind is Kind.EXACT and len(index) > self._limits.exact
-        enough = max(min(least, self._limits.delta), len(index) // 20)
-        return is_outgrown or index.changes >= enough
+        return self._index.publish(least=least, force=force)
 
     def verify(self) -> list[str]:
-        """Every difference between catalog and index, one line each; empty when all is well."""
+        """Every difference between catalog, words and index, one line each; empty when all is well.
+
+        Raises:
+            StoreError: the catalog cannot be read.
+        """
         found = self._catalog.flaws()
-        truth, index = self._at_one_moment()
-        found += snapshot.flaws(
-            self._folder, fingerprint=self.space.fingerprint, until=truth.sequence
-        )
-        for key in truth.keys[~(np.abs(np.linalg.norm(truth.vectors, axis=1) - 1) < 1e-3)]:
-            found.append(f"item {self._named(int(key))} has no unit vector in the catalog")
-        keys, vectors = index.held()
-        for key in np.setdiff1d(truth.keys, keys):
-            found.append(f"item {self._named(int(key))} is missing from the index")
-        for key in np.setdiff1d(keys, truth.keys):
-            found.append(f"the index holds key {key}, which is no item")
-        _, here, there = np.intersect1d(truth.keys, keys, return_indices=True)
-        differs = (truth.vectors[here] != vectors[there]).any(axis=1)
-        for key in truth.keys[here[differs]]:
-            found.append(f"item {self._named(int(key))} has another vector in the index")
-        return found
+        flaws = list(self._index.flaws())
+        named = self._catalog.by_key(self._entry, {key for key, _ in flaws if key is not None})
+        for key, flaw in flaws:
+            name = named[key].id if key in named else f"with key {key}"
+            found.append(flaw if key is None else f"item {name} {flaw}")
+        return found + self._catalog.word_flaws(self._entry)
 
     def repair(self) -> None:
-        """Throw away what is derived and make it anew from the catalog."""
-        self._make_folder()
-        with FileLock(self._folder / "publish.lock"), self._following:
-            snapshot.discard(self._folder, keep=None)
-            self._served = None
-        self.publish(force=True)
+        """Throw away what is derived, snapshots and words, and make it anew from the catalog."""
+        self._catalog.rebuild_words(self._entry)
+        self._index.repair()
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -306,86 +368,45 @@ class Collection:
         return [replace(item, vector=row) for item, row in zip(items, rows, strict=True)]
 
     def _write(self, change: Change) -> Written:
-        """Commit, then take it into the index; if others wrote between, the next search does."""
+        """Commit, then take it into the index."""
         written = self._catalog.write(self._entry, change)
-        with self._following:
-            served = self._served
-            if served is not None and written.sequence == served.sequence + 1:
-                rows = [item.vector for item in change.put]
-                vectors = np.stack(rows) if rows else np.empty((0, self.space.dim), np.float32)
-                served.take(Changes(written.sequence, written.keys, vectors, written.dropped))
+        self._index.take(written, [item.vector for item in change.put])
         return written
 
-    def _followed(self) -> _Served:
-        """What is served, after everything committed so far."""
-        with self._following:
-            served = self._served
-            if served is None:
-                served = self._served = self._opened()
-            elif self._catalog.sequence(self._entry) != served.sequence:
-                self._catch_up(served)
-            return served
 
-    def _adopted(self) -> _Served:
-        """What is served, after changing over to a snapshot that another process has published.
+class Clock:
+    """Adds up how long each step took."""
 
-        It is opened and caught up while searches go on with the old one.
-        """
-        served = self._followed()
-        held = served.snapshot.sequence if served.snapshot else 0
-        if not any(sequence > held for sequence in snapshot.sequences(self._folder)):
-            return served
-        fresh = self._opened()
-        if fresh.snapshot is None or fresh.snapshot.sequence <= held:
-            return served
-        with self._following:
-            self._catch_up(fresh)
-            self._served = fresh
-        return fresh
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
 
-    def _opened(self) -> _Served:
-        """The newest snapshot, caught up with the catalog; served by nobody yet."""
-        newest = snapshot.newest(
-            self._folder,
-            fingerprint=self.space.fingerprint,
-            until=self._catalog.sequence(self._entry),
-        )
-        served = _Served(self.space.dim, newest)
-        self._catch_up(served)
-        return served
+    @contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        """Add the time this takes to a step."""
+        began = perf_counter()
+        yield
+        self._seconds[step] = self._seconds.get(step, 0.0) + perf_counter() - began
 
-    def _catch_up(self, served: _Served) -> None:
-        served.take(self._catalog.changes_since(self._entry, served.sequence))
+    def ms(self) -> dict[str, JSON]:
+        """Milliseconds by step."""
+        return {step: round(1000 * seconds, 3) for step, seconds in self._seconds.items()}
 
-    def _publish(self) -> None:
-        now = self._catalog.changes_since(self._entry, 0)
-        kind = Kind.HNSW if len(now.keys) > self._limits.exact else Kind.EXACT
-        base = build(now.keys, now.vectors, kind, threads=self._limits.threads)
-        snapshot.publish(
-            base, self._folder, sequence=now.sequence, fingerprint=self.space.fingerprint
-        )
-        self._adopted()
-        snapshot.discard(self._folder, keep=now.sequence)
-        try:
-            self._catalog.sequence(self._entry)
-        except UnknownCollectionError:  # deleted meanwhile, and the folder made again by this
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
 
-    def _at_one_moment(self) -> tuple[Changes, FaissIndex]:
-        """Everything in the catalog and an index of exactly that, while others may be writing."""
-        while True:
-            served = self._followed()
-            truth = self._catalog.changes_since(self._entry, 0)
-            if truth.sequence == served.sequence:
-                return truth, served.index
+def _explain(index: FaissIndex, only: Keys | None, trace: Trace, clock: Clock) -> dict[str, JSON]:
+    way = trace.plan.way
+    if way is Way.NOTHING and trace.candidates:  # all there is came after the last snapshot
+        way = Way.EXACT
+    return {
+        "plan": way.value,
+        "items": len(index),
+        "matched": None if only is None else len(only),
+        "candidates": trace.candidates,
+        "effort": trace.plan.effort,
+        "fell_back": trace.fell_back,
+        "ms": clock.ms(),
+    }
 
-    def _named(self, key: int) -> str:
-        item = self._catalog.by_key(self._entry, [key]).get(key)
-        return item.id if item else f"with key {key}"
 
-    def _make_folder(self) -> None:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise snapshot.storage_error(error, self._folder) from error
+def _still_matches(item: Item, where: Filter | None, modality: Modality | None) -> bool:
+    """Whether what was found is what was asked for; another may have changed it since."""
+    return modality in (None, item.modality) and (where is None or matches(where, item))

@@ -18,6 +18,7 @@ from latent.vectors import Keys, Neighbour, best, cosines
 # float32 sums differ in the last bits by order of summation; candidates this close to the k-th
 # are scored again in float64 before the line is drawn.
 MARGIN = np.float32(1e-5)
+PIECE = 8_192  # rows gathered at once; a few megabytes
 
 
 def checked(vectors: Vectors, dim: int) -> Vectors:
@@ -41,14 +42,34 @@ def nearest_rows(
     keys: Keys, vectors: Vectors, query: NDArray[np.float32], k: int
 ) -> list[Neighbour]:
     """The k nearest of these rows, exactly; ties by key. `query` is `(dim,)`."""
-    if k <= 0 or not len(keys):
+    return nearest_of(keys, vectors, query, k)
+
+
+def nearest_of(
+    keys: Keys,
+    vectors: Vectors,
+    query: NDArray[np.float32],
+    k: int,
+    *,
+    rows: NDArray[np.int64] | None = None,
+) -> list[Neighbour]:
+    """The same among some `rows`, by position; they are gathered piece by piece."""
+    count = len(keys) if rows is None else len(rows)
+    if k <= 0 or not count:
         return []
-    rough = vectors @ query
-    if len(keys) > k:
-        threshold = np.partition(rough, len(rough) - k)[len(rough) - k] - MARGIN
+    if rows is None:
+        rough = vectors @ query
+    elif 4 * count > len(keys):  # reading on is faster than gathering
+        rough = (vectors @ query)[rows]
+    else:
+        pieces = [rows[start : start + PIECE] for start in range(0, count, PIECE)]
+        rough = np.concatenate([vectors[piece] @ query for piece in pieces])
+    close = np.arange(count)
+    if count > k:
+        threshold = np.partition(rough, count - k)[count - k] - MARGIN
         close = np.flatnonzero(rough >= threshold)
-        keys, vectors = keys[close], vectors[close]
-    return best(keys, cosines(vectors, query), k)
+    chosen = close if rows is None else rows[close]
+    return best(keys[chosen], cosines(vectors[chosen], query), k)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent.errors import StorageFullError, StoreError
-from latent.exact import MARGIN, ExactIndex, View, checked, nearest_rows
+from latent.exact import MARGIN, ExactIndex, View, checked, nearest_of, nearest_rows
 from latent.items import Vectors
+from latent.plans import Plan, Trace, Way, choose
 from latent.vectors import Keys, Neighbour, best, cosines
 
-# At most this many matching rows are gathered and searched exactly: a graph search loses nearly
-# all true neighbours when few rows match, and one matrix product over these takes milliseconds.
-GATHER_LIMIT = 50_000
 LINKS = 32
 BUILD_EFFORT = 100
-SEARCH_EFFORT = 128
-MOST_EFFORT = 4_096
 
 
 class Kind(StrEnum):
@@ -193,62 +189,117 @@ class FaissIndex:
     def search(
         self, queries: Vectors, k: int, *, only: Keys | None = None
     ) -> list[list[Neighbour]]:
+        return [found for found, _ in self.traced(queries, k, only=only)]
+
+    def traced(
+        self, queries: Vectors, k: int, *, only: Keys | None = None, plan: Plan | None = None
+    ) -> list[tuple[list[Neighbour], Trace]]:
+        """As `search`, telling for each query how it went. `plan` is for tests of one way."""
         rows = checked(queries, self._dim)
         state = self._state
-        from_delta = state.delta.search(rows, k, only=only)
-        from_base = _search_base(state, rows, k, only)
-        return [
-            sorted(old + new, key=lambda hit: (-hit.score, hit.key))[:k]
-            for old, new in zip(from_base, from_delta, strict=True)
-        ]
+        scope = _Scope.of(state, only)
+        keys, vectors = state.delta.living(only)
+        found = []
+        for query in rows:
+            old, trace = _search_base(scope, query, k, plan)
+            new = nearest_rows(keys, vectors, query, k)
+            hits = sorted(old + new, key=lambda hit: (-hit.score, hit.key))[:k]
+            found.append((hits, replace(trace, candidates=trace.candidates + len(keys))))
+        return found
+
+    def vectors_of(self, keys: Keys) -> tuple[Keys, Vectors]:
+        """Those of the keys that are here, ascending, and their vectors."""
+        state = self._state
+        places = np.setdiff1d(state.base.positions(keys), state.masked)
+        new_keys, new_vectors = state.delta.living(keys)
+        found = np.concatenate([state.base.keys[places], new_keys])
+        vectors = np.concatenate([state.base.vectors[places], new_vectors])
+        order = np.argsort(found)
+        return found[order], vectors[order]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The rows of a base that a search may find; `allowed` are positions, None for all."""
+
+    base: Base
+    allowed: NDArray[np.int64] | None
+    is_filtered: bool
+
+    @classmethod
+    def of(cls, state: _State, only: Keys | None) -> _Scope:
+        base = state.base
+        if only is None and not len(state.masked):
+            return cls(base, None, False)
+        if only is not None and 8 * len(only) < len(base.keys):
+            allowed = np.setdiff1d(base.positions(only), state.masked, assume_unique=True)
+            return cls(base, allowed, True)
+        is_allowed = np.ones(len(base.keys), np.bool_)
+        if only is not None:
+            is_allowed = np.isin(base.keys, only)
+        is_allowed[state.masked] = False
+        return cls(base, np.flatnonzero(is_allowed), only is not None)
+
+    @property
+    def size(self) -> int:
+        return len(self.base.keys) if self.allowed is None else len(self.allowed)
+
+    def selector(self) -> _Bitmap | None:
+        return None if self.allowed is None else _Bitmap(len(self.base.keys), self.allowed)
 
 
 def _search_base(
-    state: _State, queries: Vectors, k: int, only: Keys | None
-) -> list[list[Neighbour]]:
-    base = state.base
-    allowed: NDArray[np.int64] | None = None
-    if only is not None:
-        allowed = np.setdiff1d(base.positions(only), state.masked, assume_unique=True)
-        if len(allowed) <= GATHER_LIMIT:
-            keys, vectors = base.keys[allowed], base.vectors[allowed]
-            return [nearest_rows(keys, vectors, query, k) for query in queries]
-    living = len(base.keys) - len(state.masked) if allowed is None else len(allowed)
-    if not living or k <= 0:
-        return [[] for _ in queries]
-    selector = _selector(len(base.keys), allowed, state.masked)
-    return [_search_one(base, query, min(k, living), living, selector) for query in queries]
+    scope: _Scope, query: NDArray[np.float32], k: int, plan: Plan | None
+) -> tuple[list[Neighbour], Trace]:
+    """Ask the graph for a few more than k and score them exactly, or compare all there are."""
+    base, k = scope.base, min(k, scope.size)
+    if k <= 0:
+        return [], Trace(Plan(Way.NOTHING), 0)
+    if base.kind is Kind.EXACT:
+        if scope.is_filtered:
+            return _compare_all(scope, query, k, Trace(Plan(Way.EXACT), scope.size))
+        return _search_flat(scope, query, k), Trace(Plan(Way.EXACT), scope.size)
+    fetch = min(scope.size, 2 * k + 16)
+    plan = plan or choose(len(base.keys), scope.size, fetch, is_filtered=scope.is_filtered)
+    if plan.effort is None:
+        return _compare_all(scope, query, k, Trace(plan, scope.size))
+    _, positions = _ask(base, query, fetch, scope.selector(), effort=plan.effort)
+    if len(positions) < fetch:
+        # What is found at the rim of a walk is not surely the nearest: better to look at all.
+        return _compare_all(scope, query, k, Trace(plan, scope.size, fell_back=True))
+    hits = best(base.keys[positions], cosines(base.vectors[positions], query), k)
+    return hits, Trace(plan, len(positions))
 
 
-def _search_one(
-    base: Base, query: NDArray[np.float32], k: int, living: int, selector: Any
-) -> list[Neighbour]:
-    """Ask FAISS for a few more than k, score them exactly, and draw the line."""
-    fetch = min(living, k + 16 if base.kind is Kind.EXACT else 2 * k + 16)
+def _compare_all(
+    scope: _Scope, query: NDArray[np.float32], k: int, trace: Trace
+) -> tuple[list[Neighbour], Trace]:
+    return nearest_of(scope.base.keys, scope.base.vectors, query, k, rows=scope.allowed), trace
+
+
+def _search_flat(scope: _Scope, query: NDArray[np.float32], k: int) -> list[Neighbour]:
+    """FAISS compares all; more are fetched until the k-th is surely before those left out."""
+    base, fetch = scope.base, min(scope.size, k + 16)
     while True:
-        scores, positions = _ask(base, query, fetch, selector)
-        if len(positions) < k:
-            # The graph lost some on its way; a promise of exactly k is kept by looking at all.
-            everything = np.arange(len(base.keys))
-            allowed = _allowed(everything, selector)
-            return nearest_rows(base.keys[allowed], base.vectors[allowed], query, k)
-        is_cut_in_tie = base.kind is Kind.EXACT and scores[-1] >= scores[k - 1] - MARGIN
-        if fetch >= living or not is_cut_in_tie:
+        scores, positions = _ask(base, query, fetch, scope.selector())
+        if fetch >= scope.size or scores[-1] < scores[k - 1] - MARGIN:
             return best(base.keys[positions], cosines(base.vectors[positions], query), k)
-        fetch = min(living, fetch * 4)
+        fetch = min(scope.size, fetch * 4)
 
 
 def _ask(
-    base: Base, query: NDArray[np.float32], fetch: int, selector: Any
+    base: Base,
+    query: NDArray[np.float32],
+    fetch: int,
+    selector: _Bitmap | None,
+    *,
+    effort: int | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     # OpenMP keeps one setting for each thread; searching threads are the parallelism here.
     faiss.omp_set_num_threads(1)
-    if base.kind is Kind.EXACT:
+    if effort is None:
         parameters = faiss.SearchParameters(sel=selector)
     else:
-        # A walk through a graph meets few allowed rows where few are allowed: look further.
-        allowed = 1.0 if selector is None else float(selector.is_allowed.mean())
-        effort = min(MOST_EFFORT, int(max(SEARCH_EFFORT, 2 * fetch) / allowed))
         parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=effort)
     scores, positions = base.faiss_index.search(query[None, :], fetch, params=parameters)
     # FAISS pads with -1 where it found too few.
@@ -259,25 +310,8 @@ def _ask(
 class _Bitmap(faiss.IDSelectorBitmap):  # type: ignore[misc]
     """A selector that keeps the bits it points to alive."""
 
-    def __init__(self, is_allowed: NDArray[np.bool_]) -> None:
-        self.is_allowed = is_allowed
-        self.bits = np.packbits(is_allowed, bitorder="little")
-        super().__init__(len(self.bits), faiss.swig_ptr(self.bits))
-
-
-def _selector(
-    count: int, allowed: NDArray[np.int64] | None, masked: NDArray[np.int64]
-) -> _Bitmap | None:
-    if allowed is None and not len(masked):
-        return None
-    if allowed is None:
-        is_allowed = np.ones(count, np.bool_)
-        is_allowed[masked] = False
-    else:
+    def __init__(self, count: int, allowed: NDArray[np.int64]) -> None:
         is_allowed = np.zeros(count, np.bool_)
         is_allowed[allowed] = True
-    return _Bitmap(is_allowed)
-
-
-def _allowed(positions: NDArray[np.int64], selector: _Bitmap | None) -> NDArray[np.int64]:
-    return positions if selector is None else positions[selector.is_allowed[positions]]
+        self.bits = np.packbits(is_allowed, bitorder="little")
+        super().__init__(len(self.bits), faiss.swig_ptr(self.bits))

@@ -52,7 +52,8 @@ class Item:
     knows and without the machine's own paths (`holiday/beach.jpg`). `text` is what a text item
     says. `source` is the absolute path of the file it was read from, if it was read from one;
     it is for the indexer and the command line and never leaves the machine. `content_hash` is the
-    hash of the bytes or characters it was embedded from.
+    hash of the bytes or characters it was embedded from. `picture_hash` is what a picture looks
+    like in short (`latent.fingerprints`), None where that is not known.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Item:
     metadata: Metadata = field(default_factory=dict)
     source: str | None = None
     content_hash: str | None = None
+    picture_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """What the hits of a group share, and how many further hits it has."""
+
+    value: JSON
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """An item that was found, and how close it is: `score` is the cosine, higher is closer."""
+    """An item that was found, and how close it is: `score` is the cosine, higher is closer.
+
+    It is NaN where only words were compared. `found_by` says which sides found it, where there is
+    more than one; `group` what it is the best hit of, where hits were grouped. `relevance`, between
+    0 and 1, is how surely the item is what was meant and no chance hit, None where nobody asked.
+    """
 
     item: Item
     score: float
+    found_by: tuple[str, ...] = ()
+    group: Group | None = None
+    relevance: float | None = None

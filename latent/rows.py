@@ -5,27 +5,25 @@ Knows nothing about connections and transactions; `catalog` does.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from sqlalchemy import Row, String, and_, literal
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import Row, text
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.elements import TextClause
 
-from latent.errors import FilterError, StoreError
-from latent.items import JSON, Item, Modality, Passage, Source, Vectors
+from latent.errors import StoreError
+from latent.filter_postgresql import PostgresqlWriter
+from latent.filter_sqlite import SqliteWriter
+from latent.filters import Filter
+from latent.items import Item, Modality, Passage, Source, Vectors
 from latent.space import Space
 from latent.tables import items
 
-# What JSON escapes in a name; SQLite before 3.45 looks for the escape instead of the character.
-_UNNAMEABLE = re.compile(r'["\\\x00-\x1f]')
-
-Where = Mapping[str, JSON]
-"""Equality on metadata: every named key must have exactly this value."""
+Condition: TypeAlias = ColumnElement[bool] | TextClause
+"""What a query asks of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,59 +38,21 @@ class Entry:
 
 
 def conditions(
-    entry: Entry, where: Where | None, modality: Modality | None
-) -> list[ColumnElement[bool]]:
+    entry: Entry, where: Filter | None, modality: Modality | None, *, dialect: str
+) -> list[Condition]:
     """What a row of `items` must meet.
 
     Raises:
-        FilterError: a name or a value of `where` cannot be compared.
+        FilterError: more of a filter than a database takes at once.
     """
-    found: list[ColumnElement[bool]] = [items.c.collection_id == entry.id]
+    found: list[Condition] = [items.c.collection_id == entry.id]
     if modality is not None:
         found.append(items.c.modality == modality.value)
-    return found + [_equals(name, value) for name, value in (where or {}).items()]
-
-
-def _equals(name: str, value: JSON) -> ColumnElement[bool]:
-    if name.startswith("$") or _UNNAMEABLE.search(name):
-        raise FilterError(f"{name!r} is no name of metadata; only equality is understood")
-    if isinstance(value, int) and abs(value) >= 1 << 63:
-        raise FilterError(f"{name!r} is compared with a number of more than 64 bits")
-    field: Any = items.c.metadata[name]
-    # The kind is compared as well, because SQLite takes 1, "1" and true for the same.
-    kind = _JsonKind(items.c.metadata, literal(name))
-    if isinstance(value, bool):
-        condition = and_(field.as_boolean() == value, kind.in_(["true", "false", "boolean"]))
-    elif isinstance(value, str):
-        condition = and_(field.as_string() == value, kind.in_(["text", "string"]))
-    elif isinstance(value, int | float):
-        condition = and_(field.as_float() == value, kind.in_(["integer", "real", "number"]))
-    elif value is None:
-        condition = field.as_string().is_(None)
-    else:
-        raise FilterError(
-            f"{name!r} can only be compared with a string, number, true, false or null"
-        )
-    return condition
-
-
-class _JsonKind(FunctionElement[str]):
-    """What kind of JSON value a column holds under a name, in the database's own words."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(_JsonKind)
-def _sqlite_kind(element: _JsonKind, compiler: Any, **how: Any) -> str:
-    column, name = (compiler.process(clause, **how) for clause in element.clauses)
-    return f"json_type({column}, '$.\"' || {name} || '\"')"
-
-
-@compiles(_JsonKind, "postgresql")
-def _postgresql_kind(element: _JsonKind, compiler: Any, **how: Any) -> str:
-    column, name = (compiler.process(clause, **how) for clause in element.clauses)
-    return f"json_typeof({column} -> {name})"
+    if where is not None:
+        writer = PostgresqlWriter() if dialect == "postgresql" else SqliteWriter()
+        sql = writer.write(where)
+        found.append(text(sql).bindparams(**writer.parameters))
+    return found
 
 
 def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:
@@ -109,6 +69,7 @@ def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:
         "content_hash": item.content_hash,
         "sequence": number,
         "vector": np.asarray(item.vector, "<f4").tobytes(),
+        "picture_hash": item.picture_hash,
     }
 
 
@@ -124,6 +85,7 @@ def to_item(row: Row[Any]) -> Item:
         metadata=row.metadata,
         source=row.source,
         content_hash=row.content_hash,
+        picture_hash=row.picture_hash,
     )
 
 
@@ -150,3 +112,8 @@ def to_space(stored: dict[str, Any]) -> Space:
     """The space as it was stored with its collection."""
     modalities = frozenset(Modality(name) for name in stored["modalities"])
     return Space(stored["model"], stored["dim"], stored["fingerprint"], modalities)
+
+
+def to_entry(row: Row[Any]) -> Entry:
+    """The collection a row holds."""
+    return Entry(row.id, row.uid, row.name, to_space(row.space), row.sequence)

@@ -48,6 +48,13 @@ class Settings(BaseSettings):
         1_000, gt=0, description="Most items, inputs, targets or documents in one request."
     )
 
+    min_relevance: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Hits that are less surely what was meant are left out; 0 leaves none out.",
+    )
+
     batch_size: int = Field(32, gt=0, description="Things embedded at once.")
     threads: int = Field(
         default_factory=lambda: max(1, len(os.sched_getaffinity(0))),
@@ -68,5 +75,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port the service listens on.")
     max_waiting: int = Field(
         256, gt=0, description="Requests that may wait for the model; more get 503."
+    )
+    query_cache: int = Field(
+        4_096,
+        ge=0,
+        description="Texts and pictures of requests whose vectors are remembered; 0 for none.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

@@ -12,11 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from latent.catalog import Catalog
-from latent.collection import Collection, Limits, Summary
+from latent.collection import Collection, Summary
 from latent.errors import InputError, SpaceMismatchError, UnknownCollectionError
 from latent.models.embedder import Embedder
 from latent.models.loaded import LoadedModels
 from latent.rows import Entry
+from latent.served import Limits
 from latent.settings import Settings
 from latent.space import Space
 
@@ -125,12 +126,12 @@ class Store:
         return self._models.embedder(model)
 
     def embedder_for(self, collection: Collection) -> Embedder:
-        """The model the collection was made with.
+        """The model the collection was made with, or a compiled one of the same space.
 
         Raises:
             SpaceMismatchError: the model of that name places things elsewhere by now.
         """
-        embedder = self.embedder(collection.space.model)
+        embedder = self._models.embedder_in(collection.space)
         if not embedder.space.is_same_as(collection.space):
             raise SpaceMismatchError(
                 f"collection {collection.name!r} was made in the space of {collection.space}, but "

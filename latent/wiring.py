@@ -9,10 +9,10 @@ from latent.catalog import Catalog
 from latent.errors import SourceMissingError
 from latent.models import registry
 from latent.models.loaded import LoadedModels
+from latent.opening import open_engine
 from latent.settings import Settings
 from latent.snapshot import storage_error
 from latent.store import Store
-from latent.tables import open_engine
 
 CATALOG, INDEX = "catalog.sqlite3", "index"
 
@@ -39,7 +39,12 @@ def open_store(settings: Settings, *, must_exist: bool = False) -> Iterator[Stor
         raise storage_error(error, settings.data) from error
     url = settings.catalog_url or f"sqlite:///{catalog_file}"
     catalog = Catalog(open_engine(url))
-    store = Store(settings, catalog, settings.data / INDEX, LoadedModels(settings, registry.load))
+    store = Store(
+        settings,
+        catalog,
+        settings.data / INDEX,
+        LoadedModels(settings, registry.load, stand_in=registry.stand_in),
+    )
     try:
         yield store
     finally:

@@ -5,6 +5,7 @@ Knows nothing about how answers are found.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, JsonValue
@@ -12,7 +13,8 @@ from pydantic import BaseModel, Field, JsonValue
 from latent.collection import Summary
 from latent.items import Hit, Item, Modality
 from service.live import Outcome, as_error
-from service.query import Answer
+from service.query import Answer, Walked
+from service.tiers import Tier
 
 # --- items --------------------------------------------------------------------------------------
 
@@ -60,14 +62,45 @@ class ItemAnswer(BaseModel):
         return cls(**cls.fields_of(item, with_vector=with_vector))
 
 
+class GroupAnswer(BaseModel):
+    """What the hits of a group share, and how many further ones it has."""
+
+    value: JsonValue
+    others: int
+
+
 class HitAnswer(ItemAnswer):
     """An item that was found; `score` is the cosine, higher is closer."""
 
-    score: float
+    score: float | None = Field(description="Null where only words were compared.")
+    relevance: float | None = Field(
+        None, description="How surely it is what was meant, from 0 to 1."
+    )
+    found_by: list[str] = Field([], description="By which sides, in mode keyword or hybrid.")
+    group: GroupAnswer | None = Field(None, description="What it is the best hit of.")
+
+    @classmethod
+    def fields_of_hit(cls, hit: Hit, *, with_vector: bool) -> dict[str, Any]:
+        """What an answer says of a hit."""
+        fields = cls.fields_of(hit.item, with_vector=with_vector)
+        fields["score"] = None if math.isnan(hit.score) else hit.score
+        if hit.relevance is not None:
+            fields["relevance"] = hit.relevance
+        if hit.found_by:
+            fields["found_by"] = list(hit.found_by)
+        if hit.group is not None:
+            fields["group"] = GroupAnswer(value=hit.group.value, others=hit.group.others)
+        return fields
 
     @classmethod
     def of_hit(cls, hit: Hit, *, with_vector: bool = False) -> HitAnswer:
-        return cls(score=hit.score, **cls.fields_of(hit.item, with_vector=with_vector))
+        return cls(**cls.fields_of_hit(hit, with_vector=with_vector))
+
+
+class StepAnswer(HitAnswer):
+    """A hit on the way from one thing to another."""
+
+    at: float = Field(description="How far along, from 0 to 1.")
 
 
 class ScrollAnswer(BaseModel):
@@ -127,18 +160,58 @@ class QueryAnswer(BaseModel):
     collection: str
     model: str
     hits: list[HitAnswer]
+    match: bool = Field(description="Whether something stands out; else nothing is what was meant.")
     cursor: str | None
     took_ms: dict[str, float]
+    explain: dict[str, JsonValue] | None = Field(None, description="How the hits were found.")
 
     @classmethod
     def of(cls, answer: Answer, *, with_vector: bool = False) -> QueryAnswer:
+        explained = {} if answer.explain is None else {"explain": dict(answer.explain)}
         return cls(
             collection=answer.collection,
             model=answer.model,
             hits=[HitAnswer.of_hit(hit, with_vector=with_vector) for hit in answer.hits],
+            match=answer.match,
             cursor=answer.cursor,
             took_ms=dict(answer.took_ms),
+            **explained,
         )
+
+
+class WalkAnswer(BaseModel):
+    """Steps from start to end; `angle` is that between both, in degrees."""
+
+    collection: str
+    model: str
+    angle: float
+    steps: list[StepAnswer]
+    took_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, walked: Walked, *, with_vector: bool = False) -> WalkAnswer:
+        steps = [
+            StepAnswer(at=one.at, **StepAnswer.fields_of_hit(one.hit, with_vector=with_vector))
+            for one in walked.steps
+        ]
+        return cls(
+            collection=walked.collection,
+            model=walked.model,
+            angle=walked.angle,
+            steps=steps,
+            took_ms=dict(walked.took_ms),
+        )
+
+
+class MatchAnswer(HitAnswer):
+    """A match, and how alike it is."""
+
+    tier: Tier | None = Field(None, description="Left out where a mix or a vector was asked about.")
+
+    @classmethod
+    def of_match(cls, hit: Hit, tier: Tier | None) -> MatchAnswer:
+        fields = cls.fields_of_hit(hit, with_vector=False)
+        return cls(**fields) if tier is None else cls(tier=tier, **fields)
 
 
 class CheckAnswer(BaseModel):
@@ -148,8 +221,10 @@ class CheckAnswer(BaseModel):
     model: str
     is_match: bool
     tier: Literal["identical", "near", "none"]
+    closest: Tier | None = Field(description="The tier of what is most alike, match or not.")
+    calibrated: bool = Field(description="Whether the tiers were fitted to this model.")
     threshold: float
-    matches: list[HitAnswer]
+    matches: list[MatchAnswer]
     took_ms: dict[str, float]
 
 
@@ -218,18 +293,75 @@ class EmbeddingsAnswer(BaseModel):
 
 
 class SimilarityResult(BaseModel):
-    """The cosine to one target; `match` says whether it reaches the threshold, if one was given."""
+    """The cosine to one target, its tier, and how surely both belong together.
+
+    `relevance` is null where none was learnt of the model. `match` says whether all that was asked
+    of a match is reached, if something was.
+    """
 
     index: int
     score: float
+    relevance: float | None
+    tier: Tier
     match: bool | None = None
 
 
 class SimilarityAnswer(BaseModel):
-    """One result for each target, in their order."""
+    """One result for each target, in their order; `calibrated`: tiers were fitted to the model."""
 
     model: str
+    calibrated: bool
     results: list[SimilarityResult]
+
+
+class LabelAnswer(BaseModel):
+    """How surely a label fits; `score` is the cosine."""
+
+    label: str
+    probability: float
+    score: float
+
+
+class ClassifyResult(BaseModel):
+    """The label that fits, null where none does; `labels` are all of them, surest first."""
+
+    index: int
+    label: str | None
+    none: float = Field(description="How surely no label fits.")
+    labels: list[LabelAnswer]
+
+
+class ClassifyAnswer(BaseModel):
+    """One result for each input, in order; `calibrated`: sureness was learnt for the model."""
+
+    model: str
+    calibrated: bool
+    results: list[ClassifyResult]
+
+
+class DuplicatesGroup(BaseModel):
+    """Copies of each other; `keep` is the largest, then the oldest. `tier`: the weakest link."""
+
+    tier: Tier
+    keep: ItemAnswer
+    extra: list[ItemAnswer]
+
+
+class DuplicatesAnswer(BaseModel):
+    """Groups of copies, strongest tier first. Nothing was deleted.
+
+    `items` were compared; `extra` counts what groups could do without. Only the first `limit`
+    groups are listed. `unknown` pictures have no hash to compare.
+    """
+
+    collection: str
+    tier: Tier
+    items: int
+    count: int
+    extra: int
+    unknown: int
+    calibrated: bool
+    groups: list[DuplicatesGroup]
 
 
 class RerankResult(BaseModel):

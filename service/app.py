@@ -29,7 +29,9 @@ from service.problems import (
 )
 from service.routes import (
     check,
+    classify,
     collections,
+    duplicates,
     embeddings,
     health,
     items,
@@ -41,9 +43,11 @@ from service.routes import (
 from service.state import State, open_search_state, open_similarity_state
 from service.web.reference import page
 
-SIMILARITY_ROUTES = [module.routes for module in (embeddings, similarity, rerank, models, health)]
+SIMILARITY_ROUTES = [
+    module.routes for module in (embeddings, similarity, classify, rerank, models, health)
+]
 SEARCH_ROUTES = [
-    *(module.routes for module in (query, check, items, collections)),
+    *(module.routes for module in (query, check, duplicates, items, collections)),
     *SIMILARITY_ROUTES,
 ]
 

@@ -1,4 +1,4 @@
-"""The questions at a prompt: `search`, `similar`, `serve`, `models`.
+"""The questions at a prompt: `search`, `walk`, `similar`, `serve`, `models`.
 
 Imports what a command needs when it runs, so that `--help` costs nothing and only `serve` loads
 the web framework. Knows nothing about how answers are found.
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from latent.errors import ImageTooLargeError, SourceMissingError
 from latent.items import JSON, Modality
 from latent.models.catalogue import JOBS
 from latent.settings import Settings
-from latent.terminal import command_options, console, out, print_json, warn
+from latent.terminal import FAILED, command_options, console, out, print_json, warn
+from service.checks_cli import classify, duplicates
+from service.walk_cli import walk
 
 if TYPE_CHECKING:
-    from service.parts import Part, Thing
+    from service.parts import Part
 
 
 @click.command()
@@ -28,11 +29,36 @@ if TYPE_CHECKING:
     "--image", "images", type=click.Path(path_type=Path), multiple=True, help="A picture."
 )
 @click.option("--like", "ids", multiple=True, metavar="ID", help="An item of the collection.")
-@click.option("--filter", "where", metavar="JSON", help="""Metadata, as in '{"camera": "X"}'.""")
+@click.option(
+    "--filter", "where", metavar="JSON", help="""Conditions on metadata, as in '{"camera": "X"}'."""
+)
 @click.option("--modality", type=click.Choice([one.value for one in Modality]), help="Only these.")
 @click.option("-k", type=int, default=10, show_default=True, help="How many hits.")
 @click.option("--collection", metavar="NAME", help="Which collection.")
+@click.option(
+    "--min-relevance",
+    type=click.FloatRange(0, 1),
+    help="Leave out hits that are less surely what is meant; 0 leaves none out.",
+)
 @click.option("--sheet", type=click.Path(path_type=Path), help="Also write the hits as a picture.")
+@click.option("--explain", is_flag=True, help="Also say how the hits were found.")
+@click.option(
+    "--analogy",
+    nargs=3,
+    metavar="A B C",
+    help="What is to C as B is to A? Each is a file, an item as id:ID, or words.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["vector", "keyword", "hybrid"]),
+    default="vector",
+    show_default=True,
+    help="What is compared: places in the space, words, or both.",
+)
+@click.option("--diversity", type=float, help="From 0 to 1: how much hits should differ.")
+@click.option("--group-by", metavar="FIELD", help="Only the best hit of each group.")
+@click.option("--sort-by", metavar="FIELD", help="Sort the best hits, as in 'taken_at:desc'.")
+@click.option("--pool", type=int, help="How many of the best hits are grouped, sorted and so on.")
 @command_options
 def search(
     settings: Settings,
@@ -45,31 +71,57 @@ def search(
     modality: str | None,
     k: int,
     collection: str | None,
+    min_relevance: float | None,
     sheet: Path | None,
+    explain: bool,
+    analogy: tuple[str, str, str] | None,
+    mode: str,
+    diversity: float | None,
+    group_by: str | None,
+    sort_by: str | None,
+    pool: int | None,
 ) -> None:
     """Find what is near WORDS, a picture, or an item; several of them are mixed."""
     from latent.wiring import open_store
     from service import filters
-    from service.query import QueryEngine, Question
-    from service.tables import answer_json, hits_table
+    from service.query import Mode, QueryEngine, Question
+    from service.tables import answer_json, explain_table, hits_table, nothing_found
 
-    parts = _parts(settings, words, images, ids)
+    if analogy and (words is not None or images or ids):
+        raise click.UsageError("--analogy is a question of its own, without words, --image, --like")
+    parts = _analogy(settings, analogy) if analogy else _parts(settings, words, images, ids)
     only = Modality(modality) if modality else None
     with open_store(settings, must_exist=True) as store:
-        question = Question(parts, k, filters.read(where), only)
+        question = Question(
+            parts,
+            k,
+            filters.read(where),
+            only,
+            explain=explain,
+            is_analogy=analogy is not None,
+            mode=Mode(mode),
+            diversity=diversity,
+            group_by=group_by,
+            sort_by=sort_by,
+            pool=pool,
+            min_relevance=min_relevance,
+        )
         answer = QueryEngine(store).search(collection or settings.collection, question)
     if sheet is not None:
         from latent.decode import Limits
         from service.sheet import contact_sheet, write_sheet
 
-        title = words or ", ".join([*(path.name for path in images), *ids])
+        named = [*(path.name for path in images), *ids, *(analogy or ())]
+        title = words or ", ".join(named)
         write_sheet(contact_sheet(title, answer.hits, Limits.of(settings)), sheet)
+    if answer.explain is not None and not as_json:
+        console.print(explain_table(answer.explain))
     if as_json:
         print_json(answer_json(answer))
     elif answer.hits:
         out.print(hits_table(answer.hits))
     else:
-        console.print("nothing matches")
+        console.print(nothing_found(question, settings))
 
 
 @click.command()
@@ -77,24 +129,30 @@ def search(
 @click.option("--model", metavar="NAME", help="Which model compares them.")
 @command_options
 def similar(settings: Settings, as_json: bool, things: Sequence[str], model: str | None) -> None:
-    """Compare two or more files or texts: the cosine of each pair."""
-    import numpy as np
-
+    """Compare two or more files or texts: the cosine of each pair, and its tier."""
     from latent.models import registry
-    from service.placing import place_now
+    from service import prompted
+    from service.check_tables import tiers_table
+    from service.pairs import compared
     from service.tables import scores_table
-    from service.timing import Timings
 
     if len(things) < 2:
         raise click.UsageError("name at least two files or texts")
     embedder = registry.load(model or settings.model, settings)
-    placed = place_now(embedder, [_thing(settings, given) for given in things], settings, Timings())
-    rows = np.stack(placed).astype(np.float64)
-    scores = np.clip(rows @ rows.T, -1.0, 1.0).tolist()
+    pairs = compared(embedder, [prompted.thing(settings, given) for given in things], settings)
     if as_json:
-        print_json({"model": embedder.space.model, "things": list(things), "scores": scores})
+        print_json(
+            {
+                "model": embedder.space.model,
+                "things": list(things),
+                "scores": [list(row) for row in pairs.scores],
+                "tiers": [[tier.value for tier in row] for row in pairs.tiers],
+                "calibrated": pairs.is_calibrated,
+            }
+        )
     else:
-        out.print(scores_table(things, scores))
+        out.print(scores_table(things, pairs.scores))
+        out.print(tiers_table(pairs.tiers))
 
 
 @click.command()
@@ -170,48 +228,86 @@ def show_model(settings: Settings, as_json: bool, name: str) -> None:
         out.print(links, soft_wrap=True)
 
 
-commands: list[click.Command] = [search, similar, serve, models]
+@models.command("compile")
+@click.argument("name")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Where to; by default into the data folder.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "int8"]),
+    default="auto",
+    show_default=True,
+    help="What it computes in.",
+)
+@click.option(
+    "--photos", type=click.Path(path_type=Path), help="A folder of photos to measure parity on."
+)
+@click.option("--replace", is_flag=True, help="Let it take the place of one that is there.")
+@command_options
+def compile_model(
+    settings: Settings,
+    as_json: bool,
+    *,
+    name: str,
+    folder: Path | None,
+    precision: Literal["auto", "float32", "int8"],
+    photos: Path | None,
+    replace: bool,
+) -> None:
+    """Make a model that needs no torch of NAME, if it places things where NAME does."""
+    from latent.models import compiling, registry
+    from service.compiling import (
+        outcome,
+        photos_below,
+        photos_of_collections,
+        report_json,
+        report_table,
+        telling,
+    )
+
+    some = photos_below(photos) if photos else photos_of_collections(settings)
+    with telling() as progress:
+        report = compiling.compile_model(
+            name,
+            folder or settings.data / registry.COMPILED / compiling.name_of(name),
+            settings=settings,
+            precision=precision,
+            photos=some,
+            replace=replace,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report_json(report, settings))
+    else:
+        out.print(report_table(report))
+        out.print(outcome(report, settings), soft_wrap=True)
+    if report.kept is None:
+        raise click.exceptions.Exit(FAILED)
+
+
+commands: list[click.Command] = [search, walk, similar, duplicates, classify, serve, models]
 
 
 def _parts(
     settings: Settings, words: str | None, images: Sequence[Path], ids: Sequence[str]
 ) -> list[Part]:
-    from service.parts import Like, Part, Text
+    from service import phrases, prompted
+    from service.parts import Like, Part
 
-    parts = [Part(Text(words))] if words is not None else []
-    parts += [Part(_picture(settings, path)) for path in images]
+    parts = list(phrases.parse(words)) if words is not None else []
+    parts += [Part(prompted.picture(settings, path)) for path in images]
     parts += [Part(Like(item_id)) for item_id in ids]
     if not parts:
-        raise click.UsageError("say what to look for: words, --image or --like")
+        raise click.UsageError("say what to look for: words, --image, --like or --analogy")
     return parts
 
 
-def _thing(settings: Settings, given: str) -> Thing:
-    """The file of that name if there is one, else the words themselves."""
-    from latent import documents
-    from service.parts import Text
+def _analogy(settings: Settings, things: Sequence[str]) -> list[Part]:
+    from service import parts, prompted
 
-    path = Path(given)
-    if not _is_file(path):
-        return Text(given)
-    suffix = path.suffix.lower()
-    if suffix not in documents.SUFFIXES:
-        return _picture(settings, path)
-    return Text(documents.document(path.read_bytes(), name=given, suffix=suffix).text)
-
-
-def _picture(settings: Settings, path: Path) -> Thing:
-    from service.parts import Picture
-
-    if not _is_file(path):
-        raise SourceMissingError(f"there is no picture {path}")
-    if path.stat().st_size > settings.max_image_bytes:
-        raise ImageTooLargeError(f"{path} has more than {settings.max_image_bytes} bytes")
-    return Picture(path.read_bytes(), path.name)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # words may be too long for a name, or hold a NUL
-        return False
+    first, second, third = (prompted.part(settings, given) for given in things)
+    return list(parts.analogy(first, second, third))

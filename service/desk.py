@@ -16,9 +16,10 @@ from latent.models.places import place_of
 from service.batching import Outcome
 from service.parts import Thing
 from service.placing import all_placed
-from service.query import Answer, Question
+from service.query import Answer, Plan, Question, Walk, Walked
 from service.state import SearchState, State
 from service.timing import Timings
+from service.walks import WalkPlan
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,11 +87,13 @@ class SearchDesk(Desk):
         """Ask a collection; raises as `QueryEngine.search`, and OverloadedError."""
         engine = self.state.engine
         plan = await self.run(engine.plan, name, question, self.timings)
-        placed: Sequence[Vector] = []
-        if plan.things:
-            embedder = await self.embedder_for(plan.collection)
-            placed = await self.place(embedder, plan.things)
-        return await self.run(engine.answer, plan, placed)
+        return await self.run(engine.answer, plan, await self._places(plan))
+
+    async def walk(self, name: str, walk: Walk) -> Walked:
+        """Walk through a collection; raises as `QueryEngine.walk`, and OverloadedError."""
+        engine = self.state.engine
+        plan = await self.run(engine.plan_walk, name, walk, self.timings)
+        return await self.run(engine.answer_walk, plan, await self._places(plan))
 
     async def collection(self, name: str) -> Collection:
         """The collection of that name.
@@ -116,6 +119,11 @@ class SearchDesk(Desk):
             InputError: no fit name, or a model that requests may not name.
         """
         return await self.run(self._ensure, name, model)
+
+    async def _places(self, plan: Plan | WalkPlan) -> Sequence[Vector]:
+        if not plan.things:
+            return []
+        return await self.place(await self.embedder_for(plan.collection), plan.things)
 
     def _ensure(self, name: str, model: str | None) -> Collection:
         if model is not None and is_local(model) and not self.state.serves(model):

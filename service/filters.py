@@ -1,12 +1,12 @@
 """Filters as text: in a query string, a form, or at the command line.
 
-Knows nothing about what a filter may say; the catalog does.
+Knows nothing about what a filter may say; `latent.filters` does.
 """
 
 from __future__ import annotations
 
 from latent.errors import FilterError
-from latent.rows import Where
+from latent.filters import Where
 from service import strict_json
 
 

@@ -10,12 +10,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from latent.collection import Collection
 from latent.errors import InputError, NearfieldError, SpaceMismatchError
 from latent.items import JSON, Item, Metadata, Modality, Vector
 from latent.space import unit_rows
 from service.desk import SearchDesk
+from service.looks import hash_of_picture
 from service.parts import Picture, Text, Thing, coordinates
 from service.pictures import picture_bytes
 
@@ -45,8 +47,8 @@ class Draft:
     modality: Modality
     content_hash: str
 
-    def placed(self, vector: Vector) -> Item:
-        """The item, at its place."""
+    def placed(self, vector: Vector, look: str | None = None) -> Item:
+        """The item, at its place; `look` is its picture hash."""
         given = self.given
         return Item(
             id=given.id,
@@ -56,6 +58,7 @@ class Draft:
             text=given.text,
             metadata=given.metadata,
             content_hash=self.content_hash,
+            picture_hash=look,
         )
 
     def is_same_as(self, item: Item | None) -> bool:
@@ -119,11 +122,9 @@ async def put(desk: SearchDesk, name: str, items: Sequence[Given]) -> tuple[list
         if isinstance(one, Draft) and not one.is_same_as(stored.get(one.given.id))
     }
     places = await _places(desk, collection, changed)
-    ready = [
-        changed[i].placed(place)
-        for i, place in places.items()
-        if not isinstance(place, NearfieldError)
-    ]
+    placed = {i: place for i, place in places.items() if not isinstance(place, NearfieldError)}
+    looks = await _looks(desk, {i: changed[i] for i in placed})
+    ready = [changed[i].placed(place, looks.get(i)) for i, place in placed.items()]
     with desk.timings.measure("catalog"):
         sequence = await desk.run(_store, collection, ready)
     outcomes = [_outcome(given.id, drafts[i], places.get(i)) for i, given in enumerate(items)]
@@ -161,6 +162,17 @@ async def _places(
         outcomes = await desk.outcomes(embedder, list(things.values()))
         places.update(zip(things, outcomes, strict=True))
     return places
+
+
+async def _looks(desk: SearchDesk, drafts: Mapping[int, Draft]) -> dict[int, str]:
+    """The picture hash of each draft that is a picture."""
+    pictures = {i: one.what for i, one in drafts.items() if isinstance(one.what, Picture)}
+    if not pictures:
+        return {}
+    with desk.timings.measure("decode"):
+        work = partial(hash_of_picture, settings=desk.state.settings)
+        hashes = await desk.state.workers.each(work, list(pictures.values()))
+    return dict(zip(pictures, hashes, strict=True))
 
 
 def _checked(vector: Vector, dim: int) -> Vector | NearfieldError:

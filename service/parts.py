@@ -92,6 +92,26 @@ def parse(query: object) -> tuple[Part, ...]:
     return tuple(_part(part) for part in query)
 
 
+def analogy(first: Part, second: Part, third: Part) -> tuple[Part, Part, Part]:
+    """The parts of a question: `first` is to `second` as `third` is to what?
+
+    That is third + second - first, in this order (Mikolov, Yih and Zweig, NAACL 2013). Their own
+    weights do not count.
+    """
+    return Part(third.what), Part(second.what), Part(first.what, -1.0)
+
+
+def place(given: object, *, name: str = "image") -> Part:
+    """A text, picture, item or vector, which has no weight.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(given, Mapping) and given.get("weight") is not None:
+        raise InputError("the ends of a walk and the things of an analogy have no weight")
+    return _part(given, name=name)
+
+
 def thing(given: object, *, name: str = "image") -> Thing:
     """A text or a picture: a string, `{"text": …}` or `{"image": …}`.
 

@@ -1,67 +1,35 @@
 """The query engine: a question becomes a vector, the vector becomes ranked hits.
 
 Pure Python over a Store: `search` does all of it in the calling thread; a service that must not
-block takes the three steps `plan`, (placing the plan's things), `answer` one by one.
-Knows nothing about the web, threads or batches.
+block takes the three steps `plan`, (placing the plan's things), `answer` one by one; `walk` has
+steps of the same names. Knows nothing about the web, threads or batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-
+from latent import filters
 from latent.collection import Collection
 from latent.errors import InputError
-from latent.items import JSON, Hit, Modality, Vector
-from latent.rows import Where
-from latent.space import unit_rows
+from latent.items import JSON, Item, Vector
+from latent.models import registry
+from latent.settings import Settings
 from latent.store import Store
-from service import cursors
-from service.parts import Coordinates, Like, Part, Picture, Text, Thing
+from service import cursors, nearby, sorting, walks
+from service.arranging import Page, arranged, pool_of
+from service.directions import direction, require_an_aim, require_three_things, rows_of
+from service.fusion import require_words
+from service.parts import Like, Part
 from service.placing import place_now
+from service.questions import Answer, Mode, Plan, Question
+from service.relevance import Judge, kinds_of, least_of
 from service.timing import Timings
+from service.values import require_known
+from service.walks import Walk, Walked, WalkPlan
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of a collection. `cursor` is that of the answer before, for its next page."""
-
-    parts: Sequence[Part]
-    k: int = 10
-    where: Where | None = None
-    modality: Modality | None = None
-    cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The hits, best first; `cursor` leads to those behind them, None when there are no more."""
-
-    collection: str
-    model: str
-    hits: list[Hit]
-    cursor: str | None
-    took_ms: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A question that was checked: what is known of it, and the `things` a model must place."""
-
-    collection: Collection
-    question: Question
-    known: Mapping[str, Vector]
-    fingerprint: str
-    after: tuple[float, str] | None
-    timings: Timings
-
-    @property
-    def things(self) -> list[Thing]:
-        """What only the collection's model can place, in the order of the parts."""
-        parts = self.question.parts
-        return [part.what for part in parts if isinstance(part.what, Text | Picture)]
+__all__ = ["Answer", "Mode", "Plan", "QueryEngine", "Question", "Walk", "Walked"]
 
 
 class QueryEngine:
@@ -80,75 +48,127 @@ class QueryEngine:
             SpaceMismatchError: a vector of another dimension, or the model has changed.
         """
         plan = self.plan(name, question)
-        placed: Sequence[Vector] = []
-        if plan.things:
-            embedder = self._store.embedder_for(plan.collection)
-            placed = place_now(embedder, plan.things, self._store.settings, plan.timings)
-        return self.answer(plan, placed)
+        return self.answer(plan, self._placed(plan))
 
     def plan(self, name: str, question: Question, timings: Timings | None = None) -> Plan:
         """Check a question and look up what it names; no model is needed. Raises as `search`."""
         if not 1 <= question.k <= self._max_k:
             raise InputError(f"k must be between 1 and {self._max_k}, not {question.k}")
+        require_an_aim(question.parts)
+        require_words(question.parts, question.mode)
+        pool = pool_of(question, self._max_k)
+        order = None if question.sort_by is None else sorting.parse(question.sort_by)
+        where = filters.parse(question.where)
+        least = _least(question, self._store.settings)
         timings = timings or Timings()
         with timings.measure("catalog"):
             collection = self._store.collection(name)
-            ids = _named_ids(question.parts)
-            items = collection.get(ids) if ids else []
-        mark = _fingerprint(collection, question)
-        after = cursors.read(question.cursor, mark) if question.cursor is not None else None
+            if order is not None:
+                require_known(collection, order.field, what="sort_by")
+            if question.group_by is not None:
+                require_known(collection, question.group_by, what="group_by")
+            items = _named(collection, question.parts)
+        calibration = registry.calibration(collection.space, self._store.settings)
+        kinds = kinds_of(question.parts, {item.id: item.modality for item in items})
         known = {item.id: item.vector for item in items}
-        return Plan(collection, question, known, mark, after, timings)
+        mark = _fingerprint(collection, question)
+        cursor = cursors.read(question.cursor, mark) if question.cursor is not None else None
+        return Plan(
+            collection,
+            question,
+            where,
+            known,
+            mark,
+            cursor,
+            pool,
+            order,
+            timings,
+            Judge(collection, kinds, calibration),
+            least,
+        )
 
     def answer(self, plan: Plan, placed: Sequence[Vector]) -> Answer:
         """Search with `placed`, the places of `plan.things` in their order. Raises as `search`."""
-        question, collection = plan.question, plan.collection
-        vector = direction(plan, placed)
+        plan, vector = _aimed(plan, placed)
         with plan.timings.measure("search"):
-            # One more than asked tells whether there is another page; the items named in the
-            # question come back as their own best neighbours and are left out.
-            found = collection.nearest(
-                vector,
-                question.k + 1 + len(plan.known),
-                where=question.where,
-                modality=question.modality,
-                after=plan.after,
-            )
-        others = [hit for hit in found if hit.item.id not in plan.known]
-        hits = others[: question.k]
-        more = len(others) > question.k
-        cursor = cursors.write(plan.fingerprint, hits[-1].score, hits[-1].item.id) if more else None
-        return Answer(collection.name, collection.space.model, hits, cursor, plan.timings.took_ms())
+            if vector is None or plan.question.is_arranged:
+                page = arranged(plan, vector)
+            else:
+                page = _nearest(plan, vector)
+        return Answer(
+            plan.collection.name,
+            plan.collection.space.model,
+            page.hits,
+            page.cursor,
+            plan.timings.took_ms(),
+            page.explain if plan.question.explain else None,
+            (vector is None and bool(page.hits)) or nearby.is_match(plan, page.hits),
+        )
+
+    def walk(self, name: str, walk: Walk) -> Walked:
+        """A walk of neighbours from one thing to another, in the calling thread.
+
+        Raises:
+            InputError, FilterError: there is no way, or the walk cannot be asked for like this.
+            UnknownCollectionError, UnknownItemError, SpaceMismatchError: as `search`.
+        """
+        plan = self.plan_walk(name, walk)
+        return self.answer_walk(plan, self._placed(plan))
+
+    def plan_walk(self, name: str, walk: Walk, timings: Timings | None = None) -> WalkPlan:
+        """Check a walk and look up what it names; no model is needed. Raises as `walk`."""
+        walks.require_steps(walk)
+        where = filters.parse(walk.where)
+        timings = timings or Timings()
+        with timings.measure("catalog"):
+            collection = self._store.collection(name)
+            known = {item.id: item.vector for item in _named(collection, walk.parts)}
+        return WalkPlan(collection, walk, where, known, timings)
+
+    def answer_walk(self, plan: WalkPlan, placed: Sequence[Vector]) -> Walked:
+        """Walk with `placed`, the places of `plan.things` in their order. Raises as `walk`."""
+        return walks.walked(plan, placed)
+
+    def _placed(self, plan: Plan | WalkPlan) -> Sequence[Vector]:
+        if not plan.things:
+            return []
+        embedder = self._store.embedder_for(plan.collection)
+        return place_now(embedder, plan.things, self._store.settings, plan.timings)
 
 
-def direction(plan: Plan, placed: Sequence[Vector]) -> Vector:
-    """The weighted sum of all parts as one unit vector, `(dim,)` float32.
-
-    Raises:
-        InputError: the parts cancel each other out.
-        SpaceMismatchError: a vector has another dimension than the collection.
-    """
-    dim = plan.collection.space.dim
-    places = iter(placed)
-    total = np.zeros(dim, dtype=np.float64)
-    for part in plan.question.parts:
-        match part.what:
-            case Like(item_id):
-                row = plan.known[item_id]
-            case Coordinates(vector):
-                row = vector
-            case _:
-                row = next(places)
-        total += part.weight * unit_rows(row, dim)[0].astype(np.float64)
-    # Opposite float32 vectors do not cancel to the last bit.
-    if np.linalg.norm(total) < 1e-6 * sum(abs(part.weight) for part in plan.question.parts) + 1e-30:
-        raise InputError("the parts of the query cancel each other out; change their weights")
-    unit: Vector = unit_rows((total / np.abs(total).max()).astype(np.float32), dim)[0]
-    return unit
+def _aimed(plan: Plan, placed: Sequence[Vector]) -> tuple[Plan, Vector | None]:
+    """Where the question leads; None where only words are compared."""
+    question = plan.question
+    if question.mode == Mode.KEYWORD:
+        return plan, None
+    rows = rows_of(question.parts, plan.known, placed, plan.collection.space.dim)
+    if question.is_analogy:
+        require_three_things(rows)
+        plan = replace(plan, apart=rows)
+    return plan, direction(question.parts, rows)
 
 
-def _named_ids(parts: Sequence[Part]) -> list[str]:
-    return list(dict.fromkeys(part.what.id for part in parts if isinstance(part.what, Like)))
+def _nearest(plan: Plan, vector: Vector) -> Page:
+    """The next page of those nearest, best first."""
+    k = plan.question.k
+    after = plan.cursor.position if plan.cursor else None
+    # One more than asked tells whether there is another page.
+    found = nearby.nearby(plan, vector, k + 1, after=after)
+    hits, is_more = found.hits[:k], len(found.hits) > k
+    cursor = cursors.write(plan.fingerprint, nearby.position_of(hits, after)) if is_more else None
+    return Page(hits, cursor, dict(found.explain))
+
+
+def _named(collection: Collection, parts: Sequence[Part]) -> list[Item]:
+    """The items that parts name."""
+    ids = list(dict.fromkeys(part.what.id for part in parts if isinstance(part.what, Like)))
+    return collection.get(ids) if ids else []
+
+
+def _least(question: Question, settings: Settings) -> float:
+    if question.mode is Mode.KEYWORD and question.min_relevance is not None:
+        raise InputError("mode 'keyword' compares words alone, and min_relevance means nothing")
+    return least_of(question.min_relevance, settings)
 
 
 def _fingerprint(collection: Collection, question: Question) -> str:
@@ -158,5 +178,7 @@ def _fingerprint(collection: Collection, question: Question) -> str:
         [part.describe() for part in question.parts],
         dict(question.where or {}),
         question.modality,
+        [question.mode, question.is_analogy, question.diversity, question.group_by],
+        [question.sort_by, question.pool, question.min_relevance],
     ]
     return cursors.fingerprint(asked)

@@ -6,14 +6,17 @@ They refuse fields they do not know. Knows nothing about how answers are found.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from latent.items import LONGEST_ID, Modality
+from latent.items import JSON, LONGEST_ID, Modality
 from service.live import Given
-from service.parts import Thing, parse, thing
-from service.query import Question
+from service.parts import Part, Thing, analogy, parse, place, thing
+from service.query import Mode, Question, Walk
+from service.tiers import Tier
+from service.walks import STEPS
 
 DOT = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEElEQVR4nGNgWMCA"
@@ -26,7 +29,7 @@ Id: TypeAlias = Annotated[
 ]
 Filter: TypeAlias = Annotated[
     dict[str, JsonValue] | None,
-    Field(description="Equality on metadata: every name given must have exactly this value."),
+    Field(description="Conditions on metadata, in the words of MongoDB; all must be met."),
 ]
 
 
@@ -49,18 +52,48 @@ class ThingBody(BaseModel):
     image: str | None = Field(None, description="Base64 or a data URL. URLs are not fetched.")
 
 
-class PartBody(ThingBody):
+class PlaceBody(ThingBody):
+    """Something that has a place: exactly one of text, image, id and vector."""
+
+    model_config = example(text="snow")
+
+    id: Id | None = Field(None, description="An item of the collection.")
+    vector: list[float] | None = Field(None, description="A vector of the collection's space.")
+
+
+class PartBody(PlaceBody):
     """One part of a query: exactly one of text, image, id and vector."""
 
     model_config = example(text="snow", weight=-0.5)
 
-    id: Id | None = Field(None, description="An item of the collection.")
-    vector: list[float] | None = Field(None, description="A vector of the collection's space.")
     weight: float = Field(1.0, description="How much it counts; negative leads away from it.")
 
 
 ThingForm: TypeAlias = str | ThingBody
-QueryForm: TypeAlias = str | PartBody | list[str | PartBody]
+PlaceForm: TypeAlias = str | PlaceBody
+
+
+class AnalogyBody(BaseModel):
+    """A is to B as C is to what?"""
+
+    model_config = example(analogy=["a dog", "a dog in the snow", "a cat"])
+
+    analogy: list[PlaceForm] = Field(min_length=3, max_length=3, description="A, B and C.")
+
+
+QueryForm: TypeAlias = str | PartBody | list[str | PartBody] | AnalogyBody
+
+
+def _given(form: str | ThingBody) -> JSON:
+    return form if isinstance(form, str) else form.model_dump(exclude_none=True)
+
+
+def parts_of(query: QueryForm) -> Sequence[Part]:
+    """The parts of a query. Raises InputError."""
+    if isinstance(query, AnalogyBody):
+        first, second, third = (place(_given(form)) for form in query.analogy)
+        return analogy(first, second, third)
+    return parse([_given(form) for form in (query if isinstance(query, list) else [query])])
 
 
 def things_of(forms: Sequence[ThingForm], names: Sequence[str]) -> list[Thing]:
@@ -76,19 +109,28 @@ class SearchBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    query: QueryForm = Field(description="A text, an object, or a list of weighted parts.")
+    query: QueryForm = Field(
+        description="A text, an object, a list of weighted parts, or an analogy."
+    )
     k: int = Field(10, description="How many hits, from 1 to the limit in the settings.")
     filter: Filter = None
     modality: Modality | None = Field(None, description="Only items of this kind.")
+    min_relevance: float | None = Field(
+        None, ge=0, le=1, description="Hits less relevant are left out; 0 leaves none out."
+    )
 
-    def question(self, cursor: str | None = None) -> Question:
+    def question(self) -> Question:
         """The question for the engine. Raises InputError."""
-        query = self.query
-        forms = query if isinstance(query, list) else [query]
-        given = [
-            form if isinstance(form, str) else form.model_dump(exclude_none=True) for form in forms
-        ]
-        return Question(parse(given), self.k, self.filter, self.modality, cursor)
+        parts = parts_of(self.query)
+        is_analogy = isinstance(self.query, AnalogyBody)
+        return Question(
+            parts,
+            self.k,
+            self.filter,
+            self.modality,
+            is_analogy=is_analogy,
+            min_relevance=self.min_relevance,
+        )
 
 
 class QueryBody(SearchBody):
@@ -98,24 +140,59 @@ class QueryBody(SearchBody):
         query=[{"text": "a dog in the snow"}, {"image": DOT, "weight": 0.3}],
         k=5,
         modality="image",
-        filter={"camera": "Canon EOS 5D"},
+        filter={"$uri": {"$like": "holiday/%"}},
     )
 
     cursor: str | None = Field(None, description="From the answer before, for the next page.")
     with_vector: bool = Field(False, description="Whether hits carry their vectors.")
+    explain: bool = Field(False, description="Whether to say how the hits were found.")
+    mode: Mode = Field(Mode.VECTOR, description="What is compared: places, words, or both.")
+    diversity: float | None = Field(None, ge=0, le=1, description="How much hits should differ.")
+    group_by: str | None = Field(None, description="A field: only the best hit of each value.")
+    sort_by: str | None = Field(None, description="A field, as in taken_at:desc.")
+    pool: int | None = Field(None, description="How many of the best hits are arranged so.")
+
+    def question(self) -> Question:
+        return replace(
+            super().question(),
+            cursor=self.cursor,
+            explain=self.explain,
+            mode=self.mode,
+            diversity=self.diversity,
+            group_by=self.group_by,
+            sort_by=self.sort_by,
+            pool=self.pool,
+        )
+
+
+class WalkBody(BaseModel):
+    """From one thing to another by what is near the way between them."""
+
+    model_config = example(between=["a dog in the snow", {"image": DOT}], steps=3)
+
+    between: list[PlaceForm] = Field(min_length=2, max_length=2, description="Start and end.")
+    steps: int = Field(STEPS, description="How many, both ends among them.")
+    filter: Filter = None
+    modality: Modality | None = Field(None, description="Only items of this kind.")
+    with_vector: bool = Field(False, description="Whether steps carry their vectors.")
+
+    def walk(self) -> Walk:
+        """The walk for the engine. Raises InputError."""
+        start, end = (place(_given(form)) for form in self.between)
+        return Walk(start, end, self.steps, self.filter, self.modality)
 
 
 class CheckBody(SearchBody):
     """Is something like this in the collection already?
 
-    Matches are items with a cosine of at least `threshold`. Pictures of the same scene reach
-    about 0.9; a text and a picture rarely reach 0.4, so a check of a text against pictures needs
-    a threshold of its own. Calibrated tiers, which need no threshold, will join later.
+    Matches are copies, and items with a cosine of at least 0.9; with a `threshold`, those that
+    reach it and no others; with `least`, those of that tier and the stronger ones.
     """
 
     model_config = example(query={"image": DOT}, threshold=0.9)
 
     threshold: float = Field(0.9, ge=-1, le=1, description="Least cosine of a match.")
+    least: Tier | None = Field(None, description="Least tier of a match, for the threshold.")
 
 
 # --- items --------------------------------------------------------------------------------------
@@ -223,7 +300,33 @@ class SimilarityBody(BaseModel):
     source: ThingForm
     targets: list[ThingForm]
     threshold: float | None = Field(None, ge=-1, le=1, description="Least cosine of a match.")
+    least: Tier | None = Field(None, description="Least tier of a match.")
+    min_relevance: float | None = Field(
+        None, ge=0, le=1, description="Least relevance of a match; not for every model."
+    )
     model: str | None = None
+
+
+class ClassifyBody(BaseModel):
+    """Which of some labels fits each input, or none of them?"""
+
+    model_config = example(inputs=[{"image": DOT}, "a green thing"], labels=["red", "green"])
+
+    inputs: list[ThingForm]
+    labels: list[str] = Field(description="Two at least, each once.")
+    templates: list[str] | None = Field(
+        None, description="Sentences with {} in the place of the label; there are default ones."
+    )
+    model: str | None = None
+
+
+class DuplicatesBody(BaseModel):
+    """Find all groups of copies in a collection."""
+
+    model_config = example(tier="near_copy", limit=20)
+
+    tier: Tier = Field(Tier.NEAR_COPY, description="Down to which tier things are copies.")
+    limit: int = Field(100, ge=1, le=1000, description="Most groups that are listed.")
 
 
 class RerankBody(BaseModel):

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -91,6 +91,7 @@ class SearchState(State):
 
     store: Store
     engine: QueryEngine
+    long_work: Door = field(default_factory=partial(Door, 1))
 
     def served_models(self) -> set[str]:
         used = {space.model for space in self.store.spaces().values()}
@@ -110,7 +111,7 @@ class SearchState(State):
 async def open_similarity_state(settings: Settings, metrics: Metrics) -> AsyncIterator[State]:
     """Models and threads; no catalog and no data folder."""
     async with _threads(settings, metrics) as (workers, placer):
-        models = LoadedModels(settings, registry.load)
+        models = LoadedModels(settings, registry.load, stand_in=registry.stand_in)
         state = State(
             settings=settings,
             metrics=metrics,
@@ -231,7 +232,7 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 @asynccontextmanager
 async def _threads(settings: Settings, metrics: Metrics) -> AsyncIterator[tuple[Workers, Placer]]:
     workers = Workers(settings.threads)
-    placer = Placer(settings, workers, on_batch=metrics.count_batch)
+    placer = Placer(settings, workers, on_batch=metrics.count_batch, on_known=metrics.count_known)
     metrics.watch_waiting(lambda: placer.waiting)
     try:
         yield workers, placer

@@ -5,7 +5,8 @@ Knows nothing about how they were found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.table import Table
@@ -15,8 +16,9 @@ from latent.items import JSON, Hit
 from latent.models.cards import ModelCard
 from latent.models.catalogue import JOBS
 from latent.models.registry import Form
+from latent.settings import Settings
 from service.files import file_of
-from service.query import Answer
+from service.query import Answer, Mode, Question, Walked
 
 SNIPPET = 90  # characters of a text that are shown
 LICENCE = 14  # characters that a list has for a licence
@@ -27,27 +29,89 @@ HEADER = FACTS.format("dim", "MB", "languages", "licence", *COLUMNS, "source")
 
 def answer_json(answer: Answer) -> dict[str, JSON]:
     """An answer, best first. `path` is told to this machine's own command line alone."""
+    explained: dict[str, JSON] = {}
+    if answer.explain is not None:
+        explained["explain"] = dict(answer.explain)
     return {
         "collection": answer.collection,
         "model": answer.model,
+        "match": answer.match,
         "hits": [_hit_json(hit) for hit in answer.hits],
         "took_ms": dict(answer.took_ms),
+        **explained,
     }
 
 
 def hits_table(hits: Sequence[Hit]) -> Table:
-    """Rank, score, kind, where it came from, and the beginning of a text."""
+    """Rank, score, kind, where it came from, and the beginning of a text.
+
+    Also how surely it is what was meant, which side found it, and how many further hits its group
+    has, where there is that.
+    """
+    further = {
+        "relevance": ["" if hit.relevance is None else f"{hit.relevance:.2f}" for hit in hits],
+        "found by": [" + ".join(hit.found_by) for hit in hits],
+        "others": [str(hit.group.others) if hit.group else "" for hit in hits],
+    }
+    shown = {name: values for name, values in further.items() if any(values)}
     table = _table()
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")
     table.add_column("kind")
+    for name in shown:
+        table.add_column(name)
     table.add_column("where", overflow="fold")
     table.add_column("text", overflow="fold")
     for rank, hit in enumerate(hits, 1):
         item = hit.item
-        row = [str(rank), f"{hit.score:.3f}", item.modality.value, item.uri or item.id]
+        more = [values[rank - 1] for values in shown.values()]
+        row = [str(rank), _score(hit), item.modality.value, *more, item.uri or item.id]
         # As Text, for markup in square brackets is no markup of ours.
         table.add_row(*map(Text, [*row, _snippet(hit)]))
+    return table
+
+
+def nothing_found(question: Question, settings: Settings) -> str:
+    """What is said where there are no hits."""
+    least = settings.min_relevance if question.min_relevance is None else question.min_relevance
+    if question.mode is Mode.KEYWORD or not least:
+        return "nothing matches"
+    return "nothing here is surely what you meant; --min-relevance 0 shows the nearest all the same"
+
+
+def walk_json(walked: Walked) -> dict[str, JSON]:
+    """A walk, from start to end."""
+    steps: list[JSON] = [{"at": step.at, **_hit_json(step.hit)} for step in walked.steps]
+    return {
+        "collection": walked.collection,
+        "model": walked.model,
+        "angle": walked.angle,
+        "steps": steps,
+        "took_ms": dict(walked.took_ms),
+    }
+
+
+def walk_table(walked: Walked) -> Table:
+    """How far along, score, kind, where it came from, and the beginning of a text."""
+    table = _table()
+    table.add_column("at", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("kind")
+    table.add_column("where", overflow="fold")
+    table.add_column("text", overflow="fold")
+    for step in walked.steps:
+        item = step.hit.item
+        row = [f"{step.at:.2f}", _score(step.hit), item.modality.value, item.uri or item.id]
+        table.add_row(*map(Text, [*row, _snippet(step.hit)]))
+    return table
+
+
+def explain_table(explain: Mapping[str, JSON]) -> Table:
+    """How hits were found, a line each."""
+    table = _table()
+    table.show_header = False
+    for name, value in explain.items():
+        table.add_row(name.replace("_", " "), _words(value))
     return table
 
 
@@ -168,18 +232,30 @@ def _table() -> Table:
     return Table(box=None, pad_edge=False)
 
 
-def _hit_json(hit: Hit) -> JSON:
+def _hit_json(hit: Hit) -> dict[str, JSON]:
     item = hit.item
+    further: dict[str, JSON] = {}
+    if hit.relevance is not None:
+        further["relevance"] = hit.relevance
+    if hit.found_by:
+        further["found_by"] = list(hit.found_by)
+    if hit.group is not None:
+        further["group"] = {"value": hit.group.value, "others": hit.group.others}
     return {
         "id": item.id,
         "uri": item.uri,
         "modality": item.modality.value,
-        "score": hit.score,
+        "score": None if math.isnan(hit.score) else hit.score,
         "metadata": dict(item.metadata),
         "text": item.text,
         "passage": asdict(item.passage) if item.passage else None,
         "path": str(path) if (path := file_of(item)) else None,
+        **further,
     }
+
+
+def _score(hit: Hit) -> str:
+    return "–" if math.isnan(hit.score) else f"{hit.score:.3f}"
 
 
 def _snippet(hit: Hit) -> str:

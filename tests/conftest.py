@@ -16,8 +16,10 @@ from latent.wiring import open_store
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """The `colours` model, a fresh data folder, two threads, small batches."""
-    return Settings(data=tmp_path / "data", model="colours", threads=2, batch_size=4)
+    """The `colours` model, a fresh data folder, two threads, small batches; nothing is cut off."""
+    return Settings(
+        data=tmp_path / "data", model="colours", threads=2, batch_size=4, min_relevance=0
+    )
 
 
 @pytest.fixture

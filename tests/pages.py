@@ -142,7 +142,8 @@ def _same(shown: str, real: str) -> bool:
     one, other = HIT.fullmatch(shown), HIT.fullmatch(real)
     if one and other:
         nearly = abs(float(one[2]) - float(other[2])) <= NEARLY
-        return nearly and (one[1], one[3], one[4]) == (other[1], other[3], other[4])
+        alike = _masked(one[4]) == _masked(other[4])
+        return nearly and alike and (one[1], one[3]) == (other[1], other[3])
     return _masked(shown) == _masked(real)
 
 

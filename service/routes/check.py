@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
-from latent.items import Hit
-from service.answers import CheckAnswer, HitAnswer
-from service.parts import Part, Picture, Text
+from latent.cuts import cuts_of
+from service.answers import CheckAnswer, MatchAnswer
+from service.checks import Seen, asked_look, copies_question, relevant_or_not, seen
+from service.questions import IDENTICAL
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import CheckBody
+from service.tiers import Tier, closest
 
 routes = router("search")
-
-IDENTICAL = 0.9999  # cosine; the same picture decoded twice differs by less
 
 
 @routes.post(
@@ -23,43 +23,44 @@ IDENTICAL = 0.9999  # cosine; the same picture decoded twice differs by less
     response_model_exclude_unset=True,
 )
 async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckAnswer:
-    """Compare one thing with a collection: `identical`, `near` (at least `threshold`) or `none`."""
-    question = await desk.run(body.question)
+    """Compare one thing with a collection, and tell how alike each match is.
+
+    `tier` is `identical`, `near` or `none`; that of each match, and `closest`, are finer.
+    """
+    question = relevant_or_not(await desk.run(body.question))
+    settings = desk.state.settings
+    found = await desk.collection(collection)
+    cuts = cuts_of(found.space)
+    look = await desk.run(asked_look, question.parts, found, settings)
     answer = await desk.search(collection, question)
-    matches = [hit for hit in answer.hits if hit.score >= body.threshold]
-    tier = tier_of(matches, question.parts)
+    copies = await desk.run(copies_question, question, look, found, settings.max_k)
+    more = [] if copies is None else (await desk.search(collection, copies)).hits
+    hits = await desk.run(partial(seen, [*answer.hits, *more], look, cuts, settings))
+    matches = [one for one in hits if is_match(one, body)][: question.k]
     return CheckAnswer(
         collection=answer.collection,
         model=answer.model,
-        is_match=tier != "none",
-        tier=tier,
+        is_match=bool(matches),
+        tier=tier_of(matches),
+        closest=None if look is None else closest(one.tier for one in hits if one.tier),
+        calibrated=cuts.is_fitted,
         threshold=body.threshold,
-        matches=[HitAnswer.of_hit(hit) for hit in matches],
+        matches=[MatchAnswer.of_match(one.hit, one.tier) for one in matches],
         took_ms=dict(answer.took_ms),
     )
 
 
-def tier_of(matches: Sequence[Hit], parts: Sequence[Part]) -> Literal["identical", "near", "none"]:
-    """How close the matches come to what was asked."""
-    asked = _hash_of(parts)
-    if any(_same(hit, asked) for hit in matches):
+def is_match(one: Seen, body: CheckBody) -> bool:
+    """Whether a hit is a match: by the least tier, or by the threshold, or by default by either."""
+    if body.least is not None:
+        return one.tier is not None and one.tier.reaches(body.least)
+    is_copy = one.tier is not None and one.tier.reaches(Tier.NEAR_COPY)
+    is_asked_cosine = "threshold" in body.model_fields_set
+    return one.hit.score >= body.threshold or (is_copy and not is_asked_cosine)
+
+
+def tier_of(matches: Sequence[Seen]) -> Literal["identical", "near", "none"]:
+    """How close the matches come to what was asked, in three words."""
+    if any(one.tier is Tier.IDENTICAL or one.hit.score >= IDENTICAL for one in matches):
         return "identical"
     return "near" if matches else "none"
-
-
-def _same(hit: Hit, asked: str | None) -> bool:
-    known = hit.item.content_hash
-    return hit.score >= IDENTICAL or (known is not None and known == asked)
-
-
-def _hash_of(parts: Sequence[Part]) -> str | None:
-    """The content hash of a question that is one text or one picture."""
-    if len(parts) != 1:
-        return None
-    match parts[0].what:
-        case Text(text):
-            return hashlib.sha256(text.encode()).hexdigest()
-        case Picture(content):
-            return hashlib.sha256(content).hexdigest()
-        case _:
-            return None

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import File, Form, UploadFile
 
+from latent import filters
 from latent.errors import InputError, UnknownItemError
 from latent.items import JSON
 from service import cursors, live, strict_json
@@ -73,16 +74,17 @@ async def upload_items(
 )
 async def scroll(collection: str, body: ScrollBody, desk: SearchDeskNow) -> ScrollAnswer:
     """Read a collection page by page, in order of arrival."""
+    where = filters.parse(body.filter)
     found = await desk.collection(collection)
     mark = cursors.fingerprint(["scroll", found.name, dict(body.filter or {}), body.modality])
-    after = cursors.read(body.cursor, mark)[1] if body.cursor is not None else None
+    after = _left_off(body.cursor, mark) if body.cursor is not None else None
     items = await desk.run(
-        found.scroll, body.limit + 1, after=after, where=body.filter, modality=body.modality
+        found.scroll, body.limit + 1, after=after, where=where, modality=body.modality
     )
     page = items[: body.limit]
     return ScrollAnswer(
         items=[ItemAnswer.of(item, with_vector=body.with_vector) for item in page],
-        cursor=cursors.write(mark, 0.0, page[-1].id) if len(items) > len(page) else None,
+        cursor=cursors.write(mark, page[-1].id) if len(items) > len(page) else None,
     )
 
 
@@ -115,6 +117,14 @@ async def delete_item(collection: str, id: str, desk: SearchDeskNow) -> DeletedA
     if not await desk.run(found.drop, [id]):
         raise UnknownItemError(collection, id)
     return DeletedAnswer(deleted=id)
+
+
+def _left_off(cursor: str, mark: str) -> str:
+    """The id of the last item of the page before."""
+    position = cursors.read(cursor, mark).position
+    if not isinstance(position, str):
+        raise cursors.not_ours()
+    return position
 
 
 def _answer(done: tuple[Sequence[live.Outcome], int]) -> ItemsAnswer:

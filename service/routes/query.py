@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import File, Form, Query, UploadFile
 
 from latent.items import Modality
-from service import filters
-from service.answers import QueryAnswer
-from service.parts import Part, Picture, Text
-from service.query import Question
+from service import filters, phrases
+from service.answers import QueryAnswer, WalkAnswer
+from service.parts import Part, Picture
+from service.query import Mode, Question
 from service.routes.asking import SearchDeskNow, router
-from service.schemas import QueryBody
+from service.schemas import QueryBody, WalkBody
 
 routes = router("search")
 
@@ -25,9 +25,10 @@ routes = router("search")
 async def query(collection: str, body: QueryBody, desk: SearchDeskNow) -> QueryAnswer:
     """Search a collection; `score` is the cosine, higher is closer.
 
-    An item named in the query is not among the hits.
+    `relevance` is how surely a hit is what was meant; where nothing is, `match` is false. An item
+    named in the query is not among the hits.
     """
-    question = await desk.run(body.question, body.cursor)
+    question = await desk.run(body.question)
     answer = await desk.search(collection, question)
     return QueryAnswer.of(answer, with_vector=body.with_vector)
 
@@ -46,9 +47,32 @@ async def search(
     modality: Modality | None = None,
     cursor: str | None = None,
     with_vector: bool = False,
+    explain: bool = False,
+    mode: Mode = Mode.VECTOR,
+    diversity: float | None = None,
+    group_by: str | None = None,
+    sort_by: str | None = None,
+    pool: int | None = None,
+    min_relevance: float | None = None,
 ) -> QueryAnswer:
-    """Search a collection by text, from a browser's address bar or curl."""
-    question = Question([Part(Text(q))], k, filters.read(filter), modality, cursor)
+    """Search a collection by text, from a browser's address bar or curl.
+
+    Terms may be weighted, as in `2:beach - people`.
+    """
+    question = Question(
+        phrases.parse(q),
+        k,
+        filters.read(filter),
+        modality,
+        cursor,
+        explain,
+        mode=mode,
+        diversity=diversity,
+        group_by=group_by,
+        sort_by=sort_by,
+        pool=pool,
+        min_relevance=min_relevance,
+    )
     return QueryAnswer.of(await desk.search(collection, question), with_vector=with_vector)
 
 
@@ -66,8 +90,40 @@ async def query_upload(
     modality: Annotated[Modality | None, Form()] = None,
     cursor: Annotated[str | None, Form()] = None,
     with_vector: Annotated[bool, Form()] = False,
+    explain: Annotated[bool, Form()] = False,
+    diversity: Annotated[float | None, Form()] = None,
+    group_by: Annotated[str | None, Form()] = None,
+    sort_by: Annotated[str | None, Form()] = None,
+    pool: Annotated[int | None, Form()] = None,
+    min_relevance: Annotated[float | None, Form()] = None,
 ) -> QueryAnswer:
     """Search a collection by a picture that is sent as a file."""
     picture = Picture(await image.read(), image.filename or "image")
-    question = Question([Part(picture)], k, filters.read(filter), modality, cursor)
+    question = Question(
+        [Part(picture)],
+        k,
+        filters.read(filter),
+        modality,
+        cursor,
+        explain,
+        diversity=diversity,
+        group_by=group_by,
+        sort_by=sort_by,
+        pool=pool,
+        min_relevance=min_relevance,
+    )
     return QueryAnswer.of(await desk.search(collection, question), with_vector=with_vector)
+
+
+@routes.post(
+    "/v1/collections/{collection}/walk",
+    response_model=WalkAnswer,
+    response_model_exclude_unset=True,
+)
+async def walk(collection: str, body: WalkBody, desk: SearchDeskNow) -> WalkAnswer:
+    """Walk from one thing to another by what is near the way between them.
+
+    No item occurs twice.
+    """
+    asked = await desk.run(body.walk)
+    return WalkAnswer.of(await desk.walk(collection, asked), with_vector=body.with_vector)

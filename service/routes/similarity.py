@@ -2,28 +2,69 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 
+from latent.cuts import cuts_of
 from service.answers import SimilarityAnswer, SimilarityResult
+from service.looks import look_at
+from service.relevance import PairJudge, kind_of
 from service.routes.asking import DeskNow, router
 from service.schemas import SimilarityBody, things_of
+from service.tiers import Tier, tier_of
 
 routes = router("models")
 
 
 @routes.post("/v1/similarity", response_model=SimilarityAnswer, response_model_exclude_unset=True)
 async def similarity(body: SimilarityBody, desk: DeskNow) -> SimilarityAnswer:
-    """The cosine of the source with each target; with a threshold, whether it is reached."""
+    """The cosine of the source with each target, its tier, and whether it is a match, if asked."""
     desk.require_few(body.targets, "targets")
     embedder = await desk.embedder(body.model)
     names = ["source", *(f"targets[{i}]" for i in range(len(body.targets)))]
     things = await desk.run(things_of, [body.source, *body.targets], names)
     source, *targets = await desk.place(embedder, things, names)
     scores = [float(np.dot(target, source)) for target in targets]
-    results = [
-        SimilarityResult(index=i, score=score)
-        if body.threshold is None
-        else SimilarityResult(index=i, score=score, match=score >= body.threshold)
-        for i, score in enumerate(scores)
+    with desk.timings.measure("decode"):
+        look = partial(look_at, settings=desk.state.settings)
+        ours, *theirs = await desk.state.workers.each(look, things)
+    cuts = cuts_of(embedder.space)
+
+    def compare() -> list[Tier]:
+        pairs = zip(theirs, scores, strict=True)
+        return [tier_of(ours, one, score, cuts) for one, score in pairs]
+
+    tiers = await desk.run(compare)
+    judge = PairJudge(embedder.space, desk.state.settings)
+    judge.require(body.min_relevance)
+    asked, *kinds = map(kind_of, things)
+    relevances = [
+        judge.relevance(score, asked, kind) for score, kind in zip(scores, kinds, strict=True)
     ]
-    return SimilarityAnswer(model=embedder.space.model, results=results)
+    results = [
+        SimilarityResult(
+            index=i,
+            score=score,
+            relevance=relevance,
+            tier=tier,
+            **_match(body, score, tier, relevance),
+        )
+        for i, (score, relevance, tier) in enumerate(zip(scores, relevances, tiers, strict=True))
+    ]
+    return SimilarityAnswer(model=embedder.space.model, calibrated=cuts.is_fitted, results=results)
+
+
+def _match(
+    body: SimilarityBody, score: float, tier: Tier, relevance: float | None
+) -> dict[str, Any]:
+    """Whether it is a match, where that was asked; all conditions count that are given."""
+    reached = []
+    if body.threshold is not None:
+        reached.append(score >= body.threshold)
+    if body.least is not None:
+        reached.append(tier.reaches(body.least))
+    if body.min_relevance is not None:
+        reached.append(relevance is not None and relevance >= body.min_relevance)
+    return {"match": all(reached)} if reached else {}

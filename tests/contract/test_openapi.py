@@ -82,6 +82,8 @@ def test_the_similarity_app_is_a_part_of_the_search_app() -> None:
 def test_the_endpoints_are_those_of_the_house() -> None:
     named = {
         "/healthz": {"get"},
+        "/v1/classify": {"post"},
+        "/v1/collections/{collection}/duplicates": {"post"},
         "/metrics": {"get"},
         "/readyz": {"get"},
         "/v1/collections": {"get"},
@@ -95,6 +97,7 @@ def test_the_endpoints_are_those_of_the_house() -> None:
         "/v1/collections/{collection}/query": {"post"},
         "/v1/collections/{collection}/query/upload": {"post"},
         "/v1/collections/{collection}/search": {"get"},
+        "/v1/collections/{collection}/walk": {"post"},
         "/v1/embeddings": {"post"},
         "/v1/models": {"get"},
         "/v1/rerank": {"post"},
@@ -119,7 +122,7 @@ def test_every_json_body_has_an_example() -> None:
         for method, path, operation in operations()
         if "application/json" in operation.get("requestBody", {}).get("content", {})
     ]
-    assert len(taking_json) == 9
+    assert len(taking_json) == 12
     assert {(one.values[0], one.values[1]) for one in bodies()} == set(taking_json)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from latent.errors import InputError, SpaceMismatchError
 from latent.exact import ExactIndex
 from latent.faiss_index import FaissIndex, Kind, build, empty_base
+from latent.plans import Plan, Way
 from latent.vectors import VectorIndex
 
 DIM = 8
@@ -240,19 +241,34 @@ def test_a_graph_finds_what_brute_force_finds() -> None:
     assert sum(shared) >= 0.98 * 500
 
 
-def test_a_selective_filter_loses_nothing_on_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("share", [3, 30, 300, 1500, 3000])
+@pytest.mark.parametrize("way", [Way.EXACT, Way.FILTERED_GRAPH, None])
+def test_a_filter_loses_nothing_on_a_graph_whatever_the_plan(share: int, way: Way | None) -> None:
     rows = random_rows(3000, seed=1)
     numbers = np.arange(3000, dtype=np.int64)
     index, oracle = FaissIndex(build(numbers, rows, Kind.HNSW)), ExactIndex(DIM)
     oracle.add(numbers, rows)
-    monkeypatch.setattr("latent.faiss_index.GATHER_LIMIT", 0)
-    for share in (3, 30, 300):
-        chosen = np.arange(0, 3000, 3000 // share, dtype=np.int64)
-        queries = random_rows(20, seed=3)
-        expected = oracle.search(queries, 10, only=chosen)
-        lost = 0
-        for found, best in zip(index.search(queries, 10, only=chosen), expected, strict=True):
-            assert len(found) == min(10, len(chosen))
-            assert {hit.key for hit in found} <= set(chosen.tolist())
-            lost += len({hit.key for hit in best} - {hit.key for hit in found})
-        assert lost <= 0.02 * sum(map(len, expected))
+    chosen = np.arange(0, 3000, 3000 // share, dtype=np.int64)
+    queries = random_rows(20, seed=3)
+    plan = Plan(way, None if way is Way.EXACT else 128) if way else None
+    expected = oracle.search(queries, 10, only=chosen)
+    lost = 0
+    found = index.traced(queries, 10, only=chosen, plan=plan)
+    for (hits, trace), best in zip(found, expected, strict=True):
+        assert way is None or trace.plan.way is way
+        assert len(hits) == min(10, len(chosen))
+        assert {hit.key for hit in hits} <= set(chosen.tolist())
+        lost += len({hit.key for hit in best} - {hit.key for hit in hits})
+    assert lost <= 0.01 * sum(map(len, expected))
+
+
+def test_a_walk_that_meets_too_few_compares_all_that_match() -> None:
+    """All that match lie far from the query, where a walk with little effort never comes."""
+    rows = random_rows(3000, seed=1)
+    query = random_rows(1, seed=2)
+    far = np.sort(np.argsort(rows @ query[0])[:600]).astype(np.int64)
+    index, oracle = FaissIndex(build(np.arange(3000), rows, Kind.HNSW)), ExactIndex(DIM)
+    oracle.add(np.arange(3000, dtype=np.int64), rows)
+    ((hits, trace),) = index.traced(query, 10, only=far, plan=Plan(Way.FILTERED_GRAPH, 64))
+    assert trace.fell_back
+    assert hits == oracle.search(query, 10, only=far)[0]

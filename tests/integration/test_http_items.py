@@ -19,7 +19,7 @@ from latent.models.colours import ColourEmbedder
 from latent.models.loaded import LoadedModels
 from latent.settings import Settings
 from latent.store import Store
-from latent.tables import open_engine
+from latent.opening import open_engine
 from service.app import SEARCH_ROUTES, create_app, search_app
 from service.metrics import Metrics
 from service.placing import Placer
@@ -63,7 +63,7 @@ def test_what_was_put_is_found_by_the_next_query(client: TestClient, photos: Pat
     put(client, {"id": "a", "image": picture(photos / "red.png")}, {"id": "b", "text": "blue"})
     assert found(client, "red") == ["a", "b"]
     put(client, {"id": "c", "text": "red"})
-    assert found(client, "red")[0] == "c"
+    assert set(found(client, "red")[:2]) == {"a", "c"}
 
 
 def test_an_id_may_hold_slashes(client: TestClient) -> None:
@@ -367,8 +367,11 @@ def test_a_cursor_that_holds_half_a_character_is_refused(client: TestClient) -> 
     put(client, *({"id": str(n), "text": "green"} for n in range(3)))
     for path, body in ((QUERY, {"query": "green", "k": 1}), (f"{ITEMS}/scroll", {"limit": 1})):
         cursor = client.post(path, json=body).json()["cursor"]
-        mark, score, _ = json.loads(base64.urlsafe_b64decode(cursor + "=="))
-        forged = base64.urlsafe_b64encode(json.dumps([mark, score, "\ud800"]).encode()).decode()
+        mark, position = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+        half: object = "\ud800"
+        if isinstance(position, dict):
+            half = {"text": [position["text"][0], half]}
+        forged = base64.urlsafe_b64encode(json.dumps([mark, half]).encode()).decode()
         answer = client.post(path, json={**body, "cursor": forged.rstrip("=")})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
 

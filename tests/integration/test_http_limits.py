@@ -415,7 +415,8 @@ def test_metrics_count_requests_stages_and_items(client: TestClient) -> None:
     assert f'nearfield_requests_total{{method="POST",{route},status="200"}} 1.0' in answer.text
     assert f"nearfield_request_seconds_count{{{route}}} 1.0" in answer.text
     assert 'nearfield_stage_seconds_count{stage="search"} 1.0' in answer.text
-    assert 'nearfield_batch_size_count{modality="text"} 2.0' in answer.text
+    assert 'nearfield_batch_size_count{modality="text"} 1.0' in answer.text
+    assert 'nearfield_known_things_total{modality="text"} 1.0' in answer.text
     assert 'nearfield_items{collection="main"} 1.0' in answer.text
     assert "nearfield_waiting_requests 0.0" in answer.text
     assert 'route="unmatched",status="404"' in answer.text

@@ -29,7 +29,9 @@ WORDS = ["red", "green", "blue", "yellow"]
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The search app; `main` holds four photos and four texts, and no test changes them."""
-    settings = Settings(data=tmp_path_factory.mktemp("search"), model="colours", threads=2)
+    settings = Settings(
+        data=tmp_path_factory.mktemp("search"), model="colours", threads=2, min_relevance=0
+    )
     with TestClient(search_app(settings)) as opened:
         opened.put("/v1/collections/main", json={}).raise_for_status()
         items = [

@@ -365,7 +365,9 @@ def test_what_was_stored_before_a_kill_is_there_and_the_next_run_does_the_rest(
     killed = subprocess.run(command, cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     found = answer(run("index", folder, "--json"))
-    assert (found["unchanged"], found["indexed"], found["items"]) == (8, 12, 20)
+    # The batch before the one that was killed may have been in the model still, or stored.
+    assert found["unchanged"] in (4, 8)
+    assert (found["unchanged"] + found["indexed"], found["items"]) == (20, 20)
     assert run("verify").exit_code == 0
 
 

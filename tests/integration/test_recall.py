@@ -49,11 +49,11 @@ def test_indexed_photos_are_found_by_their_captions_as_the_model_card_says(tmp_p
         engine = QueryEngine(store)
         ranks = []
         for name, caption in captions:
-            answer = engine.search("main", Question([Part(Text(caption))], k=10))
+            answer = engine.search("main", Question([Part(Text(caption))], k=10, min_relevance=0))
             found = [hit.item.metadata["name"] for hit in answer.hits]
             ranks.append(found.index(name) if name in found else 10)
     stated = json.loads((mini.folder() / "model.json").read_text())["card"]["measured"]
     for at in (1, 10):
         recall = sum(rank < at for rank in ranks) / len(ranks)
         assert recall == pytest.approx(stated[f"text_to_image_recall_at_{at}"], abs=0.004)
-    assert sum(rank < 10 for rank in ranks) / len(ranks) >= 0.70
+    assert sum(rank < 10 for rank in ranks) / len(ranks) >= 0.79

@@ -24,7 +24,10 @@ HTTP, CLI, PYTHON = (f"docs/reference/{name}.md" for name in ("http", "cli", "py
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(search_app(settings)) as opened:
+    as_by_default = settings.model_copy(
+        update={"min_relevance": Settings.model_fields["min_relevance"].default}
+    )
+    with TestClient(search_app(as_by_default)) as opened:
         for _ in range(10_000):  # loading `colours` takes no time, but it is done on a thread
             if opened.get("/readyz").status_code == 200:
                 break

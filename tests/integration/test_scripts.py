@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -106,3 +107,20 @@ def test_the_lines_of_the_tutorial_run_as_written_and_print_what_is_shown(tmp_pa
         if (surprises := pages.surprises(one.shown, real))
     }
     assert not found, "\n".join(f"$ {command}\n{why}" for command, why in found.items())
+
+
+def test_a_quick_bench_measures_every_stage_and_the_whole_way(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "embed", "--quick", "--json"]
+    ended = run([*command, "--only", "files-mini"], tmp_path / "data", TMPDIR=str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    results = json.loads(ended.stdout)
+    rows = {row["name"]: row for row in results["rows"]}
+    for kind in ("12 MP", "500 px"):
+        stages = ("walk", "read", "hash", "decode", "prepare", "embed", "put", "publish")
+        assert all(rows[f"mini, {kind}: {stage}"]["value"] >= 0 for stage in stages)
+        share = rows[f"mini, {kind}: share of what all cores could do"]
+        assert share["value"] > 0
+        assert share["met"] is (share["value"] >= 0.9)
+    assert rows["mini, 12 MP: a photo decoded"]["target"] == "≤ 20"
+    assert "quick" in ended.stderr
+    assert list(tmp_path.glob("nearfield-bench-*")) == []

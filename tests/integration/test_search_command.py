@@ -34,6 +34,7 @@ class Prompt:
             "NEARFIELD_MODEL": "colours",
             "NEARFIELD_DATA": str(settings.data),
             "NEARFIELD_THREADS": "2",
+            "NEARFIELD_MIN_RELEVANCE": "0",
             "COLUMNS": "120",
         }
 
@@ -105,9 +106,11 @@ def test_search_prints_a_table_best_first(filled: Prompt) -> None:
     result = filled.type("search", "green", "--modality", "image", "-k", "2")
     assert result.exit_code == 0, result.stderr
     head, first, *_ = result.stdout.splitlines()
-    assert head.split() == ["#", "score", "kind", "where", "text"]
-    assert first.split()[:1] + first.split()[2:] == ["1", "image", "photos/green.png"]
-    assert float(first.split()[1]) > 0.9
+    assert head.split() == ["#", "score", "kind", "relevance", "where", "text"]
+    number, score, kind, relevance, where = first.split()
+    assert (number, kind, where) == ("1", "image", "photos/green.png")
+    assert 0 < float(relevance) <= 1
+    assert float(score) > 0.9
 
 
 def test_the_table_shows_passages_shortened_and_markup_as_it_is(filled: Prompt) -> None:
@@ -124,7 +127,8 @@ def test_search_prints_one_json_object(filled: Prompt, photos: Path) -> None:
     assert set(answer["took_ms"]) >= {"embed", "search", "catalog"}
     (hit,) = answer["hits"]
     assert hit["score"] == pytest.approx(1.0, abs=0.01)
-    del hit["score"]
+    assert 0 < hit["relevance"] <= 1
+    del hit["score"], hit["relevance"]
     assert hit == {
         "id": "green",
         "uri": "photos/green.png",

@@ -29,10 +29,10 @@ from latent.items import Item, Modality, Passage, Source, Vector
 from latent.models import registry
 from latent.models.colours import DIM
 from latent.models.loaded import LoadedModels
+from latent.opening import open_engine
 from latent.rows import Entry
 from latent.settings import Settings
 from latent.store import Store
-from latent.tables import open_engine
 from latent.wiring import CATALOG, INDEX, open_store
 
 ROOT = Path(__file__).parents[2]
@@ -143,7 +143,7 @@ def test_filters_are_exact_and_complete(collection: Collection) -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        {"a": {"$gt": 1}},
+        {"a": {"$above": 1}},
         {"$or": "x"},
         {"a": [1]},
         {"a": 1 << 80},
@@ -291,6 +291,7 @@ def test_an_index_out_of_step_is_named_item_by_item(settings: Settings) -> None:
         assert sorted(flaws) == [
             "item i4 has another vector in the index",
             "the index holds key 4, which is no item",
+            "words are kept for key 4, which is no item",
         ]
         store.collection("main").repair()
         assert store.collection("main").verify() == []

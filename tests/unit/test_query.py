@@ -18,7 +18,7 @@ from latent.errors import (
     UnreadableImageError,
     UnsupportedMediaError,
 )
-from latent.items import Item, Modality
+from latent.items import JSON, Item, Modality
 from latent.models.colours import ColourEmbedder
 from latent.store import Store
 from service import cursors
@@ -161,19 +161,22 @@ def test_a_cursor_that_is_none_is_refused(engine: QueryEngine, cursor: str) -> N
 
 
 def test_a_cursor_gives_back_what_was_written() -> None:
-    score = float(np.float32(0.1))
-    mark = cursors.fingerprint(["a question"])
-    assert cursors.read(cursors.write(mark, score, "ü/1"), mark) == (score, "ü/1")
+    position: list[JSON] = [float(np.float32(0.1)), "ü/1"]
+    question = cursors.fingerprint(["a question"])
+    seen = {cursors.mark("a"), cursors.mark("ü")}
+    written = cursors.write(question, position, seen)
+    assert cursors.read(written, question) == cursors.Cursor(position, frozenset(seen))
 
 
-def test_a_filter_compares_for_equality(engine: QueryEngine) -> None:
+def test_a_filter_chooses_by_metadata(engine: QueryEngine) -> None:
+    assert ids(engine, "green", where={"n": {"$gte": 4, "$lt": 5}}) == ["white"]
     assert ids(engine, "green", where={"n": 4}) == ["white"]
     assert set(ids(engine, "green", where={"even": True})) == set(WORDS[::2])
     assert ids(engine, "green", where={"n": 4, "even": False}) == []
 
 
-@pytest.mark.parametrize("where", [{"n": [1]}, {"n": {"$gt": 1}}, {"$or": 1}])
-def test_a_filter_that_is_more_than_equality_is_refused(
+@pytest.mark.parametrize("where", [{"n": [1]}, {"n": {"$above": 1}}, {"$or": 1}])
+def test_a_filter_that_is_not_understood_is_refused(
     engine: QueryEngine, where: dict[str, object]
 ) -> None:
     with pytest.raises(FilterError):

@@ -65,7 +65,7 @@ def test_a_query_becomes_a_question() -> None:
             "cursor": "c",
         }
     )
-    question = body.question(body.cursor)
+    question = body.question()
     assert question.parts == (Part(Text("words")), Part(Like("a"), -1.0), Part(Picture(b"hi")))
     assert (question.k, question.where, question.cursor) == (3, {"n": 1}, "c")
     assert question.modality is Modality.IMAGE

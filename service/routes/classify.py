@@ -1,0 +1,51 @@
+"""Which of some labels fits a picture or a text, or none of them? No collection is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latent.cuts import cuts_of
+from latent.items import Modality, Vectors
+from service.answers import ClassifyAnswer, ClassifyResult, LabelAnswer
+from service.classify import Labels, Verdict, label_rows, labels_of, modality_of, verdict
+from service.routes.asking import DeskNow, router
+from service.schemas import ClassifyBody, things_of
+
+routes = router("models")
+
+
+@routes.post("/v1/classify", response_model=ClassifyAnswer)
+async def classify(body: ClassifyBody, desk: DeskNow) -> ClassifyAnswer:
+    """The label of each input with its probability; null where none of them fits."""
+    desk.require_few(body.inputs, "inputs")
+    labels = labels_of(body.labels, body.templates, desk.state.settings)
+    embedder = await desk.embedder(body.model)
+    names = [f"inputs[{i}]" for i in range(len(body.inputs))]
+    things = await desk.run(things_of, body.inputs, names)
+    places = await desk.place(embedder, things, names)
+    kinds = [modality_of(thing) for thing in things]
+    rows: dict[Modality, Vectors] = {}
+    for kind in dict.fromkeys(kinds):
+        prompts = await desk.place(embedder, labels.prompts(kind))
+        rows[kind] = label_rows(np.stack(prompts), labels)
+    cuts = cuts_of(embedder.space)
+    verdicts = [
+        verdict(place, rows[kind], labels, cuts.naming(kind))
+        for place, kind in zip(places, kinds, strict=True)
+    ]
+    return ClassifyAnswer(
+        model=embedder.space.model,
+        calibrated=cuts.is_fitted,
+        results=[_result(i, labels, one) for i, one in enumerate(verdicts)],
+    )
+
+
+def _result(index: int, labels: Labels, found: Verdict) -> ClassifyResult:
+    each = [
+        LabelAnswer(label=label, probability=probability, score=score)
+        for label, probability, score in zip(
+            labels.names, found.probabilities, found.scores, strict=True
+        )
+    ]
+    each.sort(key=lambda one: -one.probability)
+    return ClassifyResult(index=index, label=found.label, none=found.none, labels=each)

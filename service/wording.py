@@ -1,0 +1,44 @@
+"""How alike two texts are as strings: the same words, or nearly the same.
+
+Says nothing about meaning; a model does that. Knows nothing about collections.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+SHINGLE = 4
+"""Characters of a shingle (Broder 1997): a few, so that texts of one line have many of them."""
+
+LEAST_PART = 20
+"""Shingles that a part of a text must have: shorter ones are contained in many texts by chance."""
+
+_NO_WORD = re.compile(r"[\W_]+")
+
+
+def normalised(text: str) -> str:
+    """The text in lower case, without punctuation, with single spaces and one form of each letter.
+
+    A text of punctuation alone is left as it is, for nothing would be left of it.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _NO_WORD.sub(" ", folded).strip() or " ".join(folded.split())
+
+
+def shingles(text: str) -> frozenset[str]:
+    """All runs of `SHINGLE` characters of the normalised text, which is framed by spaces."""
+    framed = f" {normalised(text)} "
+    return frozenset(framed[i : i + SHINGLE] for i in range(max(1, len(framed) - SHINGLE + 1)))
+
+
+def resemblance(one: str, other: str) -> float:
+    """Share of the shingles that both have, of all that either has: 1 for the same, 0 for none."""
+    ours, theirs = shingles(one), shingles(other)
+    return len(ours & theirs) / len(ours | theirs)
+
+
+def containment(one: str, other: str) -> float:
+    """Share of the shingles of the shorter text that the longer one has; 0 for a very short one."""
+    fewer, more = sorted((shingles(one), shingles(other)), key=len)
+    return len(fewer & more) / len(fewer) if len(fewer) >= LEAST_PART else 0.0
