@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -21,12 +21,11 @@ from benchmarks.rows import Row, at_least
 from benchmarks.turns import in_turn
 from indexer.pipeline import index
 from latent.items import Hit, Item, Modality
-from latent.models.calibration import Spread, Unlearnt
 from latent.store import Store
 from latent.wiring import open_store
 from service.parts import Part, Text
 from service.query import Answer, QueryEngine, Question
-from service.relevance import SURE
+from service.relevance import SURE, Judge
 
 FIRST = 10
 PASSAGES = 2_000
@@ -37,7 +36,7 @@ PHOTOS, BOTH = "photos", "both"
 
 @dataclass(frozen=True)
 class Judged:
-    """What was answered: the hits of each caption and the place of its photo, the hits of others."""
+    """The hits of each caption and the place of its photo among them, and the hits of others."""
 
     captions: list[list[Hit]]
     own: list[int | None]
@@ -61,6 +60,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         yield from _parting(asked)
         yield from _by_default(asked)
         yield _error(asked)
+        yield from _unlearnt(bench, store, val)
         yield from _mixed(bench, store, val)
 
 
@@ -89,27 +89,35 @@ def _is_read(store: Store, text: str) -> bool:
     return len(embedder.token_spans(text)) <= embedder.max_tokens
 
 
-def judge(store: Store, val: Captioned, *, captions: int) -> Judged:
+def judge(store: Store, val: Captioned, *, captions: int, is_learnt: bool = True) -> Judged:
     """Ask for every caption, and every question that has no answer."""
     chosen = list(islice(val.captions, captions))
-    answers = ask(store, PHOTOS, [caption for _, caption in chosen])
+    answers = ask(store, PHOTOS, [caption for _, caption in chosen], is_learnt=is_learnt)
     own = [place(answer, name) for answer, (name, _) in zip(answers, chosen, strict=True)]
     others = {
-        kind: [answer.hits for answer in ask(store, PHOTOS, questions)]
+        kind: [answer.hits for answer in ask(store, PHOTOS, questions, is_learnt=is_learnt)]
         for kind, questions in unanswerable().items()
     }
     return Judged([answer.hits for answer in answers], own, others)
 
 
 def ask(
-    store: Store, name: str, texts: Sequence[str], modality: Modality | None = None
+    store: Store,
+    name: str,
+    texts: Sequence[str],
+    modality: Modality | None = None,
+    *,
+    is_learnt: bool = True,
 ) -> list[Answer]:
-    """The first hits for each text, relevant or not."""
+    """The first hits for each text, relevant or not; judged by the collection alone if asked."""
     engine = QueryEngine(store)
     answers = []
     for text, where in zip(texts, store.embedder().embed_texts(texts), strict=True):
         question = Question([Part(Text(text))], FIRST, modality=modality, min_relevance=0)
-        answers.append(engine.answer(engine.plan(name, question), [where]))
+        plan = engine.plan(name, question)
+        if not is_learnt:
+            plan = replace(plan, judge=Judge(plan.collection, {Modality.TEXT: 1.0}, None))
+        answers.append(engine.answer(plan, [where]))
     return answers
 
 
@@ -164,19 +172,6 @@ def _parting(asked: Judged) -> Iterator[Row]:
     yield Row("match or no match, by relevance", value, "AUROC", against, AUROC)
     scores = [[hit.score for hit in hits] for hits in (best, asked.best_of_others)]
     yield Row("… by the best cosine alone", parting(*scores), "AUROC", against)
-    above = [[_above(hits) for hits in group] for group in (asked.captions, _others(asked))]
-    yield Row("… as where nothing was learnt of a model", parting(*above), "AUROC", "first ten")
-
-
-def _others(asked: Judged) -> list[list[Hit]]:
-    return [hits for group in asked.others.values() for hits in group]
-
-
-def _above(hits: Sequence[Hit]) -> float:
-    """The odds of the first hit by how it stands above those that follow."""
-    scores = np.array([hit.score for hit in hits])
-    unlearnt = Unlearnt(len(hits[0].item.vector))
-    return unlearnt.log_odds(float(scores[0]), Spread.of(scores[1:], len(scores)))
 
 
 def _by_default(asked: Judged) -> Iterator[Row]:
@@ -194,6 +189,20 @@ def _error(asked: Judged) -> Row:
     """Expected calibration error."""
     error = sum(abs(mean - share) * total for mean, share, total in reliability(asked))
     return Row("relevance off what it says", error, "mean", "ten bins, half of all were meant")
+
+
+def _unlearnt(bench: Bench, store: Store, val: Captioned) -> Iterator[Row]:
+    """The same where nothing was learnt of the model."""
+    count = 200 if bench.is_quick else len(val.captions)
+    asked = judge(store, val, captions=count, is_learnt=False)
+    best = sure([hits[0] for hits in asked.captions])
+    name = "without a calibration"
+    value = parting(best, sure(asked.best_of_others))
+    yield Row(f"{name}: match or no match", value, "AUROC", "from the collection alone")
+    told = [relevance < SURE for relevance in sure(asked.best_of_others)]
+    yield Row(f"{name}: no answer, told so", float(np.mean(told)), "share")
+    kept = [relevance >= SURE for relevance in sure(asked.own_hits)]
+    yield Row(f"{name}: captions that keep their photo", float(np.mean(kept)), "share")
 
 
 def _mixed(bench: Bench, store: Store, val: Captioned) -> Iterator[Row]:

@@ -7,7 +7,7 @@ nothing about how hits are found.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -33,7 +33,7 @@ def kinds_of(parts: Sequence[Part], known: Mapping[str, Modality]) -> dict[Modal
 
     A vector has no kind. `known` are the kinds of stored items, by id.
     """
-    kinds: Counter[Modality | None] = Counter()
+    kinds: defaultdict[Modality | None, float] = defaultdict(float)
     for part in parts:
         match part.what:
             case Text():

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from latent.items import Modality
 
-USUAL_WEIGHT = 30.0
+USUAL_WEIGHT = 10.0
 """How many scores of a sample what is usual counts for: with few items there is little to see."""
 
 UNLEARNT_STEP, UNLEARNT_LEAST, UNLEARNT_SHARE = 2.0, 1.0, 0.5
@@ -167,8 +167,8 @@ class Unlearnt:
 
     A score counts by how many deviations it is above the mean, less one and half of what chance
     gives the best of so many. That is lenient: it lets pass what may be meant, and little of what
-    is not is held back. Where there are few items, unrelated things are taken for random directions of the space:
-    mean 0, deviation 1/√dim.
+    is not is held back. Where there are few items, unrelated things are taken for random directions
+    of the space: mean 0, deviation 1/√dim.
     """
 
     dim: int

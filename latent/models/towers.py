@@ -108,8 +108,8 @@ def _session(path: Path, content: bytes, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 4  # what it would print is in the error that is raised
     # Spinning threads take the cores from whoever decodes and searches beside the model.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # A graph may name files that hold its weights. No hash covers those, and without this they would
-    # be looked for in the folder the program was started in: let there be none.
+    # A graph may name files that hold its weights. No hash covers those, and without this they
+    # would be looked for in the folder the program was started in: let there be none.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(path / "none")
     )

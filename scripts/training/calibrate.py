@@ -2,8 +2,8 @@
 
     python -m scripts.training.calibrate [--model FOLDER] [--data FOLDER] [--kept FOLDER]
 
-Learns from the `train` photos and captions of the data folder, from photos of named classes, and from
-the documentation of Python's standard library; the `val` photos and the questions of
+Learns from the `train` photos and captions of the data folder, from photos of named classes, and
+from the documentation of Python's standard library; the `val` photos and the questions of
 `benchmarks/unanswerable.txt` are left for testing. The fingerprint of the model stays as it is.
 """
 
@@ -42,6 +42,7 @@ UNSEEN = ROOT / "benchmarks" / "unanswerable.txt"
 DOGS = range(151, 269)
 """Numbers of ImageNet classes that are dogs, wolves among them; captions say no more than dog."""
 CAPTIONED = 3_000  # photos whose captions are placed
+FEW = 60  # captions among passages about something else
 EACH_CLASS = 8  # small photos of a class
 SIZES = [round(float(size)) for size in np.geomspace(100, 5_000, 120)]
 """Of collections. Curves learnt from smaller ones as well did worse at every size from 5 to 500 on
@@ -53,10 +54,10 @@ AT_ONCE = 64
 class Material:
     """Unit rows of everything that is learnt from.
 
-    `photos` `(n, dim)` and two captions each of the first of them, `captions` and `others`. `crops` are
-    parts of those photos. `small` photos have a class each, `small_classes`; `strange_photos` show
-    what neither captions nor those classes name. `strange` are questions about nothing there is;
-    `heads` and `bodies` are of passages.
+    `photos` `(n, dim)` and two captions each of the first of them, `captions` and `others`. `crops`
+    are parts of those photos. `small` photos have a class each, `small_classes`; `strange_photos`
+    show what neither captions nor those classes name. `strange` are questions about nothing there
+    is; `heads` and `bodies` are of passages.
     """
 
     photos: Vectors
@@ -77,17 +78,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--kept", type=Path, help="where placed things are kept for another run")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    given = parser.parse_args()
+    asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    embedder = CompiledEmbedder(given.model, threads=given.threads)
-    material = kept_material(embedder, given.data, given.kept)
-    given_pairs = tasks(material)
+    embedder = CompiledEmbedder(asked.model, threads=asked.threads)
+    material = kept_material(embedder, asked.data, asked.kept)
+    given = tasks(material)
     calibration = Calibration(
-        curves={name: fit(name, pairs) for name, pairs in given_pairs.items()},
-        alone={name: alone(pairs, seed=6) for name, pairs in given_pairs.items()},
+        curves={name: fit(name, worlds) for name, worlds in given.items()},
+        alone={name: alone(worlds[0], seed=6) for name, worlds in given.items()},
         about=f"{datetime.now(UTC).date().isoformat()}; {ABOUT}",
     )
-    write(given.model, calibration, fingerprint=embedder.space.fingerprint)
+    write(asked.model, calibration, fingerprint=embedder.space.fingerprint)
 
 
 ABOUT = (
@@ -96,58 +97,85 @@ ABOUT = (
 )
 
 
-def tasks(material: Material) -> dict[str, Pairs]:
-    """What is asked and found for each pair of modalities."""
-    count = len(material.captions)
-    numbers = np.arange(count)
-    passages = np.arange(len(material.bodies)) + count
+def tasks(material: Material) -> dict[str, list[Pairs]]:
+    """What is asked and found for each pair of modalities, in one world or in several."""
+    text, image = Modality.TEXT, Modality.IMAGE
+    return {
+        pair(text, image): [_words_for_photos(material)],
+        pair(text, text): _words_for_texts(material),
+        pair(image, text): _photos_for_texts(material),
+        pair(image, image): [_photos_for_photos(material)],
+    }
+
+
+def _words_for_photos(material: Material) -> Pairs:
+    return Pairs(
+        material.photos,
+        np.arange(len(material.photos)),
+        material.captions,
+        np.arange(len(material.captions)),
+        np.concatenate([material.strange, material.heads[::4]]),
+    )
+
+
+def _words_for_texts(material: Material) -> list[Pairs]:
+    """Captions, passages, and both: as many of each, and few captions among passages."""
+    captions, others = material.captions, material.others
+    heads, bodies = material.heads, material.bodies
+    numbers, passages = np.arange(len(captions)), np.arange(len(bodies)) + len(captions)
+    worlds = [
+        Pairs(others, numbers, captions, numbers, np.concatenate([material.strange, heads])),
+        Pairs(bodies, passages, heads, passages, np.concatenate([material.strange, captions[::3]])),
+    ]
+    for count in (len(bodies), FEW):
+        labels = np.r_[numbers[:count], passages]
+        found = np.concatenate([others[:count], bodies])
+        asked = np.concatenate([captions[:count], heads])
+        worlds.append(Pairs(found, labels, asked, labels, material.strange))
+    return worlds
+
+
+def _photos_for_texts(material: Material) -> list[Pairs]:
+    """Captions, and few of them among passages about something else."""
+    others, bodies = material.others, material.bodies
+    numbers, passages = np.arange(len(others)), np.arange(len(bodies)) + len(others)
+    strange, photos = material.strange_photos, material.photos
+    return [
+        Pairs(others, numbers, photos[: len(others)], numbers, strange),
+        Pairs(
+            np.concatenate([others[:FEW], bodies]),
+            np.r_[numbers[:FEW], passages],
+            photos[:FEW],
+            numbers[:FEW],
+            strange,
+        ),
+    ]
+
+
+def _photos_for_photos(material: Material) -> Pairs:
     everything = np.arange(len(material.photos))
     of_class = material.small_classes + len(everything)
     # Two small photos of a class ask for the others of it; every other class is never shown.
     is_asking = np.arange(len(of_class)) % EACH_CLASS < 2
     is_shown = material.small_classes % 2 == 0
     asks, rest = is_asking & is_shown, ~is_asking & is_shown
-    texts = np.concatenate([material.others, material.bodies])
-    text, image = Modality.TEXT, Modality.IMAGE
-    return {
-        pair(text, image): Pairs(
-            material.photos,
-            everything,
-            material.captions,
-            numbers,
-            np.concatenate([material.strange, material.heads[::4]]),
-        ),
-        pair(text, text): Pairs(
-            texts,
-            np.r_[numbers, passages],
-            np.concatenate([material.captions, material.heads]),
-            np.r_[numbers, passages],
-            material.strange,
-        ),
-        pair(image, text): Pairs(
-            texts,
-            np.r_[numbers, passages],
-            material.photos[:count],
-            numbers,
-            material.strange_photos,
-        ),
-        pair(image, image): Pairs(
-            np.concatenate([material.photos, material.small[rest]]),
-            np.r_[everything, of_class[rest]],
-            np.concatenate([material.crops, material.small[asks]]),
-            np.r_[np.arange(len(material.crops)), of_class[asks]],
-            np.concatenate([material.strange_photos[::2], material.small[~is_shown & is_asking]]),
-        ),
-    }
+    return Pairs(
+        np.concatenate([material.photos, material.small[rest]]),
+        np.r_[everything, of_class[rest]],
+        np.concatenate([material.crops, material.small[asks]]),
+        np.r_[np.arange(len(material.crops)), of_class[asks]],
+        np.concatenate([material.strange_photos[::2], material.small[~is_shown & is_asking]]),
+    )
 
 
-def fit(name: str, pairs: Pairs) -> Curve:
+def fit(name: str, worlds: Sequence[Pairs]) -> Curve:
     """The curve of a pair; how well it parts what it was not fitted on is logged."""
-    one, two = pairs.halves(seed=1)
-    usual = usual_of(pairs)
-    seen = [examples(part, usual, sizes=SIZES, seed=2) for part in (one, two)]
-    crossed = [parted(learnt(seen[i], usual), seen[1 - i]) for i in (0, 1)]
-    curve = learnt(examples(pairs, usual, sizes=SIZES, seed=3), usual)
+    usual = usual_of(worlds[0])
+    sizes = SIZES[:: len(worlds)]
+    halves = [pairs.halves(seed=1) for pairs in worlds]
+    sides = [[examples(half[i], usual, sizes=sizes, seed=2) for half in halves] for i in (0, 1)]
+    crossed = [parted(learnt(sides[i], usual), one) for i in (0, 1) for one in sides[1 - i]]
+    curve = learnt([examples(one, usual, sizes=sizes, seed=3) for one in worlds], usual)
     log.info("%s: AUROC %.4f on what it was not fitted on; %s", name, np.mean(crossed), curve)
     return curve
 

@@ -132,20 +132,24 @@ def alone(pairs: Pairs, seed: int) -> Line:
     return Line(bias=round(bias, 4), score=round(float(score), 4))
 
 
-def learnt(examples: Examples, usual: Usual) -> Curve:
+def learnt(worlds: Sequence[Examples], usual: Usual) -> Curve:
     """The curve that fits the examples best.
 
     Whether there is an answer is learnt as if what is meant were the best hit, for so it is where
     the model does well, and the curve is a little generous where it does not.
     """
-    meant, columns = examples.meant, [SCORE, MEAN, DEVIATION, TRIES]
-    bias, (best, mean, deviation, of_tries) = _weighed(meant, examples.strange, columns)
+    meant, anything, strange = (
+        np.concatenate([getattr(one, kind) for one in worlds])
+        for kind in ("meant", "any", "strange")
+    )
+    columns = [SCORE, MEAN, DEVIATION, TRIES]
+    bias, (best, mean, deviation, of_tries) = _weighed(meant, strange, columns)
     if of_tries > 0:
-        bias, (best, mean, deviation) = _weighed(meant, examples.strange, columns[:-1])
+        bias, (best, mean, deviation) = _weighed(meant, strange, columns[:-1])
         of_tries = 0.0
     answerable = Answerable(bias=bias, best=best, mean=mean, deviation=deviation, tries=of_tries)
     columns = [SCORE, BEST, MEAN, DEVIATION]
-    bias, (score, best, mean, deviation) = _weighed(meant, examples.any, columns)
+    bias, (score, best, mean, deviation) = _weighed(meant, anything, columns)
     standing = Standing(bias=bias, score=score, best=best, mean=mean, deviation=deviation)
     return Curve(answerable=answerable, standing=standing, usual=usual)
 

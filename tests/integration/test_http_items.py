@@ -17,9 +17,9 @@ from latent.catalog import Catalog
 from latent.items import Vectors
 from latent.models.colours import ColourEmbedder
 from latent.models.loaded import LoadedModels
+from latent.opening import open_engine
 from latent.settings import Settings
 from latent.store import Store
-from latent.opening import open_engine
 from service.app import SEARCH_ROUTES, create_app, search_app
 from service.metrics import Metrics
 from service.placing import Placer

@@ -12,7 +12,7 @@ import pytest
 from latent.items import Vectors
 from latent.models import mini
 from latent.models.artifact import Artifact
-from latent.models.calibration import Calibration, Curve, Usual
+from latent.models.calibration import Calibration, Line
 from scripts.training import foreign
 from scripts.training.calibrate import write
 from scripts.training.examples import Pairs, alone, examples, learnt, parted, usual_of
@@ -54,7 +54,7 @@ def test_parting_counts_how_often_one_is_above_the_other() -> None:
 def test_a_curve_that_was_learnt_parts_what_it_has_not_seen(pairs: Pairs) -> None:
     one, two = pairs.halves(seed=1)
     usual = usual_of(pairs)
-    curve = learnt(examples(one, usual, sizes=[50, 100, 200], seed=2), usual)
+    curve = learnt([examples(one, usual, sizes=[50, 100, 200], seed=2)], usual)
     assert parted(curve, examples(two, usual, sizes=[50, 100, 200], seed=3)) > 0.95
 
 
@@ -66,17 +66,19 @@ def test_the_halves_of_pairs_have_nothing_in_common(pairs: Pairs) -> None:
     assert len(one.foreign) + len(two.foreign) == len(pairs.foreign)
 
 
-def test_half_of_the_examples_are_of_questions_without_an_answer(pairs: Pairs) -> None:
+def test_examples_are_of_what_is_meant_of_anything_and_of_strange_questions(pairs: Pairs) -> None:
     found = examples(pairs, usual_of(pairs), sizes=[300, 600], seed=0)
-    assert found.seen.shape == (len(found.is_meant), 4)
-    assert 0.3 < found.is_meant.mean() < 0.6
-    assert found.seen[found.is_meant, 0].mean() > found.seen[~found.is_meant, 0].mean() + 0.1
+    assert len(found.meant) == len(found.any) == len(found.best) > 100
+    assert found.strange.shape == (160, 5)
+    scores = {name: getattr(found, name)[:, 0].mean() for name in ("meant", "any", "strange")}
+    assert scores["meant"] > scores["strange"] + 0.1 > scores["any"] + 0.2
+    assert (found.best[:, 0] >= found.meant[:, 0]).all()
 
 
 def test_two_things_alone_are_told_apart_by_their_score(pairs: Pairs) -> None:
     line = alone(pairs, seed=0)
-    assert line.log_odds(0.8) > 2
-    assert line.log_odds(0.0) < -2
+    assert line.relevance(0.8) > 0.9
+    assert line.relevance(0.0) < 0.1
 
 
 def test_names_that_captions_mention_are_not_absent() -> None:
@@ -95,8 +97,8 @@ def test_questions_without_an_answer_are_the_same_every_time() -> None:
 def test_writing_a_calibration_changes_nothing_else(tmp_path: Path) -> None:
     shutil.copy(mini.folder() / "model.json", tmp_path)
     before = Artifact(tmp_path).manifest
-    curve = Curve(bias=-1, score=2, usual=Usual(mean=0, deviation=0.1))
-    calibration = Calibration(curves={"text-image": curve}, about="a test")
+    lines = {"text-image": Line(bias=-1, score=2)}
+    calibration = Calibration(curves={}, alone=lines, about="a test")
     write(tmp_path, calibration, fingerprint=before.fingerprint)
     after = Artifact(tmp_path).manifest
     assert after.calibration == calibration

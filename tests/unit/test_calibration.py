@@ -13,13 +13,14 @@ from latent.items import Modality
 from latent.models import mini, registry
 from latent.models.artifact import Artifact, Manifest
 from latent.models.calibration import (
+    Answerable,
     Calibration,
     Curve,
     Line,
     Spread,
+    Standing,
     Unlearnt,
     Usual,
-    blended,
     pair,
     probability,
     tries,
@@ -28,7 +29,11 @@ from latent.settings import Settings
 from latent.space import Space
 
 USUAL = Usual(mean=0.0, deviation=0.1)
-CURVE = Curve(bias=-8, score=20, mean=-2, deviation=30, tries=-1, usual=USUAL)
+CURVE = Curve(
+    answerable=Answerable(bias=-8, best=20, mean=-2, deviation=30, tries=-1),
+    standing=Standing(bias=2, score=40, best=-25, mean=-10, deviation=-25),
+    usual=USUAL,
+)
 
 
 def test_the_best_of_more_is_higher_by_chance() -> None:
@@ -47,21 +52,32 @@ def test_of_no_items_at_all_nothing_is_said() -> None:
 def test_a_higher_score_is_never_less_relevant() -> None:
     spread = Spread(0.0, 0.1, 500, 500)
     for curve in (CURVE, Unlearnt(384)):
-        odds = [curve.log_odds(score, spread) for score in np.linspace(-1, 1, 21)]
-        assert odds == sorted(odds)
+        found = [curve.relevance(score, 0.5, spread) for score in np.linspace(-1, 0.5, 16)]
+        assert found == sorted(found)
+        assert 0 <= found[0] < found[-1] <= 1
     with pytest.raises(ValidationError):
-        Curve(bias=0, score=-1, usual=USUAL)
+        Standing(bias=0, score=-1, best=0, mean=0, deviation=0)
+
+
+def test_no_hit_is_surer_than_that_there_is_an_answer() -> None:
+    spread = Spread(0.0, 0.1, 500, 500)
+    assert CURVE.relevance(0.5, 0.5, spread) > 0.8
+    assert CURVE.relevance(0.1, 0.1, spread) < 0.1
+    # The same score is worth less where the best is far better.
+    assert CURVE.relevance(0.2, 0.6, spread) < CURVE.relevance(0.2, 0.3, spread)
 
 
 def test_a_score_is_worth_less_where_more_items_could_have_been_found() -> None:
     few, many = Spread(0.0, 0.1, 500, 500), Spread(0.0, 0.1, 500, 1_000_000)
     for curve in (CURVE, Unlearnt(384)):
-        assert curve.log_odds(0.4, many) < curve.log_odds(0.4, few)
+        assert curve.relevance(0.4, 0.4, many) < curve.relevance(0.4, 0.4, few)
+    with pytest.raises(ValidationError):
+        Answerable(bias=0, best=1, mean=0, deviation=0, tries=0.1)
 
 
 def test_few_items_say_little_and_many_say_all() -> None:
     few = Spread(0.9, 0.0, 1, 1).steadied(USUAL)
-    assert 0.1 < few.mean < 0.5
+    assert 0.0 < few.mean < 0.2
     assert few.deviation > 0.1
     many = Spread(0.2, 0.3, 100_000, 100_000).steadied(USUAL)
     assert (many.mean, many.deviation) == pytest.approx((0.2, 0.3), abs=1e-3)
@@ -70,24 +86,23 @@ def test_few_items_say_little_and_many_say_all() -> None:
 
 def test_where_nothing_was_learnt_what_stands_out_is_relevant() -> None:
     chance = np.random.default_rng(0)
-    scores = chance.normal(0.2, 0.02, 1_000)
+    scores = chance.normal(0.2, 0.03, 1_000)
     spread = Spread.of(scores, 1_000)
     unlearnt = Unlearnt(512)
-    assert probability(unlearnt.log_odds(0.32, spread)) > 0.9
-    assert probability(unlearnt.log_odds(0.2, spread)) < 0.1
+    assert unlearnt.relevance(0.4, 0.4, spread) > 0.9
+    assert unlearnt.relevance(0.2, 0.32, spread) < 0.1
 
 
 def test_odds_become_probabilities_without_overflow() -> None:
     assert [probability(odds) for odds in (-1e6, 0.0, 1e6)] == [0.0, 0.5, 1.0]
     assert probability(-2.0) + probability(2.0) == pytest.approx(1)
-    assert blended([(4.0, 1.0), (0.0, 3.0)]) == 1.0
 
 
 def test_a_curve_is_found_by_what_asks_and_what_is_found() -> None:
     calibration = Calibration(curves={pair(Modality.TEXT, Modality.IMAGE): CURVE})
     assert calibration.curve(Modality.TEXT, Modality.IMAGE) == CURVE
     assert calibration.curve(Modality.IMAGE, Modality.TEXT) is None
-    assert Line(bias=-1, score=4).log_odds(0.5) == 1.0
+    assert Line(bias=-2, score=4).relevance(0.5) == 0.5
 
 
 def test_a_calibration_does_not_change_the_fingerprint() -> None:
