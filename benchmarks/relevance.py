@@ -23,6 +23,7 @@ from indexer.pipeline import index
 from latent.items import Hit, Item, Modality
 from latent.store import Store
 from latent.wiring import open_store
+from scripts.training.logistic import parting
 from service.parts import Part, Text
 from service.query import Answer, QueryEngine, Question
 from service.relevance import SURE, Judge
@@ -125,13 +126,6 @@ def place(answer: Answer, name: str) -> int | None:
     """Where among the hits the photo of that name is."""
     names = [hit.item.uri.rsplit("/", 1)[-1] for hit in answer.hits]
     return names.index(name) if name in names else None
-
-
-def parting(of_true: Sequence[float], of_false: Sequence[float]) -> float:
-    """Area under the ROC curve: how often one of the first is above one of the others."""
-    order = np.sort(of_false)
-    sides = (np.searchsorted(order, of_true, side) for side in ("left", "right"))
-    return float(sum(side.mean() for side in sides) / (2 * len(order)))
 
 
 def reliability(asked: Judged) -> list[tuple[float, float, float]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from latent.errors import InputError, ModelUnavailableError
@@ -180,18 +181,27 @@ def stand_in(space: Space, settings: Settings) -> str | None:
 def calibration(space: Space, settings: Settings) -> Calibration | None:
     """What was learnt of the scores of a space, if the model that made it carries that."""
     try:
-        artifact = _artifact_of(*_form_of(space.model), settings)
-    except (InputError, ModelUnavailableError):
+        folder = _folder_of(*_form_of(space.model), settings)
+        if folder is None:
+            return None
+        changed = (folder / MANIFEST).stat().st_mtime_ns
+        return _calibration_in(folder, space.fingerprint, changed)
+    except (InputError, ModelUnavailableError, OSError):
         return None  # the model is gone; its vectors can be searched still
-    if artifact is None or artifact.manifest.fingerprint != space.fingerprint:
-        return None
-    return artifact.manifest.calibration
+
+
+@lru_cache
+def _calibration_in(folder: Path, fingerprint: str, _changed: int) -> Calibration | None:
+    """Asked for with every question, so read once for each state of the manifest."""
+    manifest = Artifact(folder).manifest
+    return manifest.calibration if manifest.fingerprint == fingerprint else None
 
 
 def _loaded_card(form: Form, rest: str, settings: Settings) -> ModelCard:
     embedder = form.load(rest, settings)
     space = embedder.space
-    artifact = _artifact_of(form, rest, settings)
+    folder = _folder_of(form, rest, settings)
+    artifact = Artifact(folder) if folder else None
     told = artifact.manifest.card if artifact else Card()
     return ModelCard(
         name=space.model,
@@ -208,10 +218,11 @@ def _loaded_card(form: Form, rest: str, settings: Settings) -> ModelCard:
     )
 
 
-def _artifact_of(form: Form, rest: str, settings: Settings) -> Artifact | None:
+def _folder_of(form: Form, rest: str, settings: Settings) -> Path | None:
+    """Where the artifact of a compiled model lies; None for a model of another kind."""
     if form.kind != "compiled":
         return None
-    return Artifact(compiled_folder(rest, settings) if rest else mini.folder())
+    return compiled_folder(rest, settings) if rest else mini.folder()
 
 
 def _form_of(name: str) -> tuple[Form, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import tarfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +62,11 @@ def _small(data: Path) -> tuple[list[bytes], NDArray[np.int64]]:
     photos: list[bytes] = []
     classes: list[int] = []
     numbers: dict[str, int] = {}
+    taken: Counter[int] = Counter()
     for name, content in sorted(members(data / "tiny_class_photos.tar").items()):
         number = numbers.setdefault(name.split("_")[0], len(numbers))
-        if classes.count(number) < SMALL_EACH:
+        taken[number] += 1
+        if taken[number] <= SMALL_EACH:
             photos.append(content)
             classes.append(number)
     return photos, np.array(classes)

@@ -125,7 +125,9 @@ class Learner:
         lesson = self.lesson
         parts = [self.average(part.float()) for part in torch.chunk(lesson.val_seen, 5)]
         images = together(torch.cat(parts), lesson.val_naming, self.recipe.naming_weight)
-        return recalls(images, lesson.val_own)
+        count, each, dim = lesson.val_own.shape
+        owners = np.arange(count).repeat(each)
+        return recalls(images.numpy(), lesson.val_own.reshape(-1, dim).numpy(), owners)
 
     def _optimiser(self, stage: Stage) -> torch.optim.Optimizer:
         """AdamW; no decay on biases, norms and the temperature."""

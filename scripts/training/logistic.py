@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -43,8 +43,8 @@ def sigmoid(log_odds: Numbers) -> Numbers:
     return chances
 
 
-def parting(of_true: Numbers, of_false: Numbers) -> float:
+def parting(of_true: ArrayLike, of_false: ArrayLike) -> float:
     """Area under the ROC curve: how often one that is true has more than one that is not."""
-    order = np.sort(of_false)
-    below = np.searchsorted(order, of_true, "left") + np.searchsorted(order, of_true, "right")
-    return float(below.mean() / (2 * len(of_false)))
+    order, true = np.sort(np.asarray(of_false)), np.asarray(of_true)
+    below = np.searchsorted(order, true, "left") + np.searchsorted(order, true, "right")
+    return float(below.mean() / (2 * len(order)))

@@ -7,11 +7,12 @@ import pytest
 
 from benchmarks.captioned import unanswerable
 from benchmarks.passages import unrelated
-from benchmarks.relevance import Judged, parting, place, reliability
+from benchmarks.relevance import Judged, place, reliability
 from benchmarks.reliability import drawn
 from benchmarks.rows import UnmeasuredError
 from latent.items import Hit, Item, Modality
 from scripts.training import foreign
+from scripts.training.logistic import parting
 from service.query import Answer
 
 ROW = np.ones(1, np.float32)

@@ -9,8 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from scripts.training.backbone import SHARED, Branch, Classifier, ImageTower, MobileNetV2, Naming
-from scripts.training.export import same_class_first, spearman
-from scripts.training.figures import named, recalls
+from scripts.training.figures import named, recalls, same_class_first, spearman
 from scripts.training.learning import contrast
 from scripts.training.photos import Photo
 from scripts.training.recipe import Recipe, Stage
@@ -94,21 +93,22 @@ def test_the_loss_is_least_where_photos_lie_on_their_captions() -> None:
 
 
 def test_recall_counts_who_comes_first() -> None:
-    images = torch.eye(12)
-    own = torch.eye(12)[:, None, :].repeat(1, 5, 1)
-    own[0] = -torch.eye(12)[0]  # all captions of the first photo say the opposite of it
-    found = recalls(images, own)
-    assert found["text_to_image@1"] == pytest.approx(11 / 12)
-    assert found["image_to_text@1"] == pytest.approx(11 / 12)
+    images = np.eye(12, dtype=np.float32)
+    owners = np.arange(12).repeat(5)
+    captions = images[owners]
+    captions[:5] = -images[0]  # all captions of the first photo say the opposite of it
+    found = recalls(images, captions, owners)
+    assert found["text_to_image_recall_at_1"] == pytest.approx(11 / 12)
+    assert found["image_to_text_recall_at_1"] == pytest.approx(11 / 12)
 
 
 def test_naming_counts_the_first_and_the_first_five() -> None:
-    classes = torch.eye(10)
-    images = torch.eye(10) + 0.5 * torch.eye(10).roll(1, 0)
-    exact = named(images, torch.arange(10), classes)
-    assert exact == {"class_named@1": 1.0, "class_named@5": 1.0}
-    swapped = named(images, torch.arange(10).roll(1), classes)
-    assert (swapped["class_named@1"], swapped["class_named@5"]) == (0.0, 1.0)
+    classes = np.eye(10, dtype=np.float32)
+    images = np.eye(10, dtype=np.float32) + 0.5 * np.roll(classes, 1, axis=0)
+    exact = named(images, classes, np.arange(10))
+    assert exact == {"class_named_at_1": 1.0, "class_named_at_5": 1.0}
+    swapped = named(images, classes, np.roll(np.arange(10), 1))
+    assert (swapped["class_named_at_1"], swapped["class_named_at_5"]) == (0.0, 1.0)
 
 
 def test_the_nearest_photo_is_never_the_photo_itself() -> None:
