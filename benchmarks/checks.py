@@ -27,11 +27,11 @@ from latent.items import Item, Modality, Vectors
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from latent.wiring import open_store
-from service.duplicates import duplicates
-from service.looks import Look, look_at
-from service.parts import Picture, Text, Thing
-from service.placing import place_now
-from service.tiers import Tier, tier_of
+from service.checks.duplicates import duplicates
+from service.checks.looks import Look, look_at
+from service.checks.tiers import Tier, tier_of
+from service.embedding.placing import place_now
+from service.engine.parts import Picture, Text, Thing
 from service.timing import Timings
 
 OTHER = "another photo"

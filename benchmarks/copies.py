@@ -13,7 +13,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
-from service.tiers import Tier
+from service.checks.tiers import Tier
 
 Change = Callable[[Image.Image, float], bytes]
 

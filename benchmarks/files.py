@@ -21,8 +21,8 @@ from indexer.pipeline import index
 from indexer.reading import NO_VECTOR, item_id, read_bytes
 from indexer.sources import listing
 from latent.collection import Collection
-from latent.decode import Limits, decode
 from latent.items import Item, Modality, Source
+from latent.media.decode import Limits, decode
 from latent.models.embedder import Embedder, Prepared
 from latent.settings import Settings
 from latent.wiring import open_store

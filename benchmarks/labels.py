@@ -16,7 +16,7 @@ from benchmarks.photos import REAL
 from benchmarks.rows import Row, UnmeasuredError
 from latent.cuts import Sureness, cuts_of
 from scripts.training.naming import COUNTS, Named, named_captions, named_photos
-from service.classify import NONE_FROM, sure
+from service.checks.classify import NONE_FROM, sure
 
 BINS = 10
 

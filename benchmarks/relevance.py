@@ -24,9 +24,9 @@ from latent.items import Hit, Item, Modality
 from latent.store import Store
 from latent.wiring import open_store
 from scripts.training.logistic import parting
-from service.parts import Part, Text
+from service.engine.parts import Part, Text
+from service.engine.relevance import SURE, Judge
 from service.query import Answer, QueryEngine, Question
-from service.relevance import SURE, Judge
 
 FIRST = 10
 PASSAGES = 2_000

@@ -15,8 +15,8 @@ from benchmarks.bench import ARCHITECTURE, FLOAT32, INT8, Bench
 from benchmarks.hardware import named, peak_float32, peak_int8
 from benchmarks.rows import Row, UnmeasuredError, at_least, unmeasured
 from benchmarks.turns import in_turn
-from latent.decode import Limits, decode
 from latent.items import Vectors
+from latent.media.decode import Limits, decode
 
 TEXT = "two dogs playing in the snow"
 PARITY = {FLOAT32: at_least(0.9999), INT8: at_least(0.99)}

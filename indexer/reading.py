@@ -21,16 +21,16 @@ import numpy as np
 from indexer.passages import passages
 from indexer.sources import File, Kind, reason_of
 from latent.collection import Collection
-from latent.decode import Limits, decode
-from latent.documents import HTML, document
 from latent.errors import (
     ImageTooLargeError,
     InputError,
     SourceMissingError,
     UnsupportedMediaError,
 )
-from latent.fingerprints import picture_hash
 from latent.items import JSON, Item, Metadata, Modality, Passage, Source, Vector
+from latent.media.decode import Limits, decode
+from latent.media.documents import HTML, document
+from latent.media.fingerprints import picture_hash
 from latent.models.embedder import Embedder, Prepared
 from latent.settings import Settings
 

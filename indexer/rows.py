@@ -26,15 +26,15 @@ from indexer.reading import NO_VECTOR, Draft, read_bytes, refuse_texts
 from indexer.report import Report
 from indexer.sources import File, is_gone, reason_of
 from latent.collection import Collection
-from latent.decode import Limits, decode
 from latent.errors import (
     InputError,
     SourceMissingError,
     SpaceMismatchError,
     UnsupportedMediaError,
 )
-from latent.fingerprints import picture_hash
 from latent.items import Item, Modality, Passage, Source
+from latent.media.decode import Limits, decode
+from latent.media.fingerprints import picture_hash
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from latent.space import unit_rows

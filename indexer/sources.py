@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from latent import decode, documents
 from latent.errors import InputError, SourceMissingError, UnsupportedMediaError
+from latent.media import decode, documents
 
 MANIFESTS = frozenset({".csv", ".jsonl", ".parquet", ".npy"})
 

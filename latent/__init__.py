@@ -1,9 +1,9 @@
 """The shared latent space: models that place things in it, catalog and index that hold them.
 
 Reading order: `items` (the words everyone speaks) → `space` → `models/embedder` (things become
-vectors) → `collection` (catalog and index in step) → `catalog` (the truth) and `writes` (what one
-write does) → `served` (the index that follows it) → `vectors` (the seam of the index) → `filters`
-and `plans` (which items, and how they are searched) → `wiring` (settings become open objects).
+vectors) → `collection` (catalog and index in step) → `catalog/` (the truth) → `index/` (the index
+that follows it) → `filters/` (which items) → `wiring` (settings become open objects). `media/`
+makes pictures and texts of bytes. Each package says in its first lines how to read it.
 
 Knows no files to crawl and no web.
 """

@@ -15,22 +15,22 @@ from time import perf_counter
 
 import numpy as np
 
-from latent import filters
-from latent.catalog import Catalog
-from latent.changes import Change, Content, Written
+from latent.catalog.catalog import Catalog
+from latent.catalog.changes import Change, Content, Written
+from latent.catalog.matches import Matches
+from latent.catalog.rows import Entry
 from latent.errors import UnknownItemError
-from latent.faiss_index import FaissIndex
-from latent.filter_match import matches
-from latent.filters import Filter, Where
+from latent.filters import language as filters
+from latent.filters.language import Filter, Where
+from latent.filters.match import matches
+from latent.index.faiss_index import FaissIndex
+from latent.index.plans import Trace, Way
+from latent.index.samples import Sample, Samples
+from latent.index.served import Limits, ServedIndex
+from latent.index.vectors import Keys
 from latent.items import JSON, Hit, Item, Modality, Source, Vector, Vectors
-from latent.matches import Matches
-from latent.picture_hashes import PictureHashes
-from latent.plans import Trace, Way
-from latent.rows import Entry
-from latent.samples import Sample, Samples
-from latent.served import Limits, ServedIndex
+from latent.media.picture_hashes import PictureHashes
 from latent.space import Space, unit_rows
-from latent.vectors import Keys
 
 MOST_TURNS = 5  # tries to see matches and index at one moment while others write
 

@@ -53,7 +53,7 @@ class Item:
     says. `source` is the absolute path of the file it was read from, if it was read from one;
     it is for the indexer and the command line and never leaves the machine. `content_hash` is the
     hash of the bytes or characters it was embedded from. `picture_hash` is what a picture looks
-    like in short (`latent.fingerprints`), None where that is not known.
+    like in short (`latent.media.fingerprints`), None where that is not known.
     """
 
     id: str

@@ -11,13 +11,13 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from latent.catalog import Catalog
+from latent.catalog.catalog import Catalog
+from latent.catalog.rows import Entry
 from latent.collection import Collection, Summary
 from latent.errors import InputError, SpaceMismatchError, UnknownCollectionError
+from latent.index.served import Limits
 from latent.models.embedder import Embedder
 from latent.models.loaded import LoadedModels
-from latent.rows import Entry
-from latent.served import Limits
 from latent.settings import Settings
 from latent.space import Space
 

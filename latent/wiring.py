@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from latent.catalog import Catalog
+from latent.catalog.catalog import Catalog
+from latent.catalog.opening import open_engine
 from latent.errors import SourceMissingError
+from latent.index.snapshot import storage_error
 from latent.models import registry
 from latent.models.loaded import LoadedModels
-from latent.opening import open_engine
 from latent.settings import Settings
-from latent.snapshot import storage_error
 from latent.store import Store
 
 CATALOG, INDEX = "catalog.sqlite3", "index"

@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field, JsonValue
 
 from latent.collection import Summary
 from latent.items import Hit, Item, Modality
+from service.checks.tiers import Tier
 from service.live import Outcome, as_error
 from service.query import Answer, Walked
-from service.tiers import Tier
 
 # --- items --------------------------------------------------------------------------------------
 

@@ -16,11 +16,11 @@ from latent.items import JSON, Modality
 from latent.models.catalogue import JOBS
 from latent.settings import Settings
 from latent.terminal import FAILED, command_options, console, out, print_json, warn
-from service.checks_cli import classify, duplicates
-from service.walk_cli import walk
+from service.commands.checks import classify, duplicates
+from service.commands.walk import walk
 
 if TYPE_CHECKING:
-    from service.parts import Part
+    from service.engine.parts import Part
 
 
 @click.command()
@@ -84,8 +84,8 @@ def search(
     """Find what is near WORDS, a picture, or an item; several of them are mixed."""
     from latent.wiring import open_store
     from service import filters
+    from service.commands.tables import answer_json, explain_table, hits_table, nothing_found
     from service.query import Mode, QueryEngine, Question
-    from service.tables import answer_json, explain_table, hits_table, nothing_found
 
     if analogy and (words is not None or images or ids):
         raise click.UsageError("--analogy is a question of its own, without words, --image, --like")
@@ -108,8 +108,8 @@ def search(
         )
         answer = QueryEngine(store).search(collection or settings.collection, question)
     if sheet is not None:
-        from latent.decode import Limits
-        from service.sheet import contact_sheet, write_sheet
+        from latent.media.decode import Limits
+        from service.commands.sheet import contact_sheet, write_sheet
 
         named = [*(path.name for path in images), *ids, *(analogy or ())]
         title = words or ", ".join(named)
@@ -131,10 +131,10 @@ def search(
 def similar(settings: Settings, as_json: bool, things: Sequence[str], model: str | None) -> None:
     """Compare two or more files or texts: the cosine of each pair, and its tier."""
     from latent.models import registry
-    from service import prompted
-    from service.check_tables import tiers_table
-    from service.pairs import compared
-    from service.tables import scores_table
+    from service.checks.pairs import compared
+    from service.commands import prompted
+    from service.commands.check_tables import tiers_table
+    from service.commands.tables import scores_table
 
     if len(things) < 2:
         raise click.UsageError("name at least two files or texts")
@@ -193,7 +193,7 @@ def models() -> None:
 def list_models(settings: Settings, as_json: bool, job: str | None) -> None:
     """Known good models by what they are for, and the forms that names of others take."""
     from latent.models import registry
-    from service.tables import card_json, cards_text, forms_table
+    from service.commands.tables import card_json, cards_text, forms_table
 
     cards = registry.listed(settings, on_broken=warn)
     if job:
@@ -217,7 +217,7 @@ def list_models(settings: Settings, as_json: bool, job: str | None) -> None:
 def show_model(settings: Settings, as_json: bool, name: str) -> None:
     """What there is to know of a model; one of the catalogue is not loaded for it."""
     from latent.models import registry
-    from service.tables import card_json, card_links, card_table
+    from service.commands.tables import card_json, card_links, card_table
 
     card = registry.describe(name, settings)
     if as_json:
@@ -260,7 +260,7 @@ def compile_model(
 ) -> None:
     """Make a model that needs no torch of NAME, if it places things where NAME does."""
     from latent.models import compiling, registry
-    from service.compiling import (
+    from service.commands.compiling import (
         outcome,
         photos_below,
         photos_of_collections,
@@ -295,8 +295,9 @@ commands: list[click.Command] = [search, walk, similar, duplicates, classify, se
 def _parts(
     settings: Settings, words: str | None, images: Sequence[Path], ids: Sequence[str]
 ) -> list[Part]:
-    from service import phrases, prompted
-    from service.parts import Like, Part
+    from service.commands import prompted
+    from service.engine import phrases
+    from service.engine.parts import Like, Part
 
     parts = list(phrases.parse(words)) if words is not None else []
     parts += [Part(prompted.picture(settings, path)) for path in images]
@@ -307,7 +308,8 @@ def _parts(
 
 
 def _analogy(settings: Settings, things: Sequence[str]) -> list[Part]:
-    from service import parts, prompted
+    from service.commands import prompted
+    from service.engine import parts
 
     first, second, third = (prompted.part(settings, given) for given in things)
     return list(parts.analogy(first, second, third))

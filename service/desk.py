@@ -13,13 +13,13 @@ from latent.errors import InputError
 from latent.items import Vector
 from latent.models.embedder import Embedder
 from latent.models.places import place_of
-from service.batching import Outcome
-from service.parts import Thing
-from service.placing import all_placed
+from service.embedding.batching import Outcome
+from service.embedding.placing import all_placed
+from service.engine.parts import Thing
+from service.engine.walks import WalkPlan
 from service.query import Answer, Plan, Question, Walk, Walked
 from service.state import SearchState, State
 from service.timing import Timings
-from service.walks import WalkPlan
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,12 +1,12 @@
 """Filters as text: in a query string, a form, or at the command line.
 
-Knows nothing about what a filter may say; `latent.filters` does.
+Knows nothing about what a filter may say; `latent.filters.language` does.
 """
 
 from __future__ import annotations
 
 from latent.errors import FilterError
-from latent.filters import Where
+from latent.filters.language import Where
 from service import strict_json
 
 

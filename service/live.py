@@ -16,10 +16,10 @@ from latent.collection import Collection
 from latent.errors import InputError, NearfieldError, SpaceMismatchError
 from latent.items import JSON, Item, Metadata, Modality, Vector
 from latent.space import unit_rows
+from service.checks.looks import hash_of_picture
 from service.desk import SearchDesk
-from service.looks import hash_of_picture
-from service.parts import Picture, Text, Thing, coordinates
-from service.pictures import picture_bytes
+from service.embedding.pictures import picture_bytes
+from service.engine.parts import Picture, Text, Thing, coordinates
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from latent.errors import OverloadedError
+from service.embedding.workers import Door
 from service.metrics import Metrics
 from service.problems import INTERNAL, on_http_exception, on_nearfield_error, problem
 from service.timing import Timings
-from service.workers import Door
 
 log = logging.getLogger("nearfield.requests")
 

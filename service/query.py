@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from latent import filters
 from latent.collection import Collection
 from latent.errors import InputError
+from latent.filters import language as filters
 from latent.items import JSON, Item, Vector
 from latent.models import registry
 from latent.settings import Settings
 from latent.store import Store
-from service import cursors, nearby, sorting, walks
-from service.arranging import Page, arranged, pool_of
-from service.directions import direction, require_an_aim, require_three_things, rows_of
-from service.fusion import require_words
-from service.parts import Like, Part
-from service.placing import place_now
-from service.questions import Answer, Mode, Plan, Question
-from service.relevance import Judge, kinds_of, least_of
+from service.embedding.placing import place_now
+from service.engine import cursors, nearby, sorting, walks
+from service.engine.arranging import Page, arranged, pool_of
+from service.engine.directions import direction, require_an_aim, require_three_things, rows_of
+from service.engine.fusion import require_words
+from service.engine.parts import Like, Part
+from service.engine.questions import Answer, Mode, Plan, Question
+from service.engine.relevance import Judge, kinds_of, least_of
+from service.engine.values import require_known
+from service.engine.walks import Walk, Walked, WalkPlan
 from service.timing import Timings
-from service.values import require_known
-from service.walks import Walk, Walked, WalkPlan
 
 __all__ = ["Answer", "Mode", "Plan", "QueryEngine", "Question", "Walk", "Walked"]
 

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from latent.items import JSON, LONGEST_ID, Modality
+from service.checks.tiers import Tier
+from service.engine.parts import Part, Thing, analogy, parse, place, thing
+from service.engine.walks import STEPS
 from service.live import Given
-from service.parts import Part, Thing, analogy, parse, place, thing
 from service.query import Mode, Question, Walk
-from service.tiers import Tier
-from service.walks import STEPS
 
 DOT = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEElEQVR4nGNgWMCA"

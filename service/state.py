@@ -23,10 +23,10 @@ from latent.settings import Settings
 from latent.space import Space
 from latent.store import Store
 from latent.wiring import open_store
+from service.embedding.placing import Placer
+from service.embedding.workers import Door, Workers
 from service.metrics import Metrics
-from service.placing import Placer
 from service.query import QueryEngine
-from service.workers import Door, Workers
 
 log = logging.getLogger(__name__)
 

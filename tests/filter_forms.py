@@ -12,8 +12,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from latent.collection import Collection
-from latent.filter_match import matches
-from latent.filters import parse
+from latent.filters.language import parse
+from latent.filters.match import matches
 from latent.items import Item, Modality
 
 NAMES = ["a", "b", "a.b", "b.a.0", "größe", "it's", "x[0]", "", "0", "日本", "#-1", "a b"]

@@ -20,9 +20,9 @@ import numpy as np
 
 import latent
 from latent.cuts import FILE, Cut, Cuts
-from latent.decode import Limits, decode
-from latent.fingerprints import picture_hash, prints_of
 from latent.items import Vectors
+from latent.media.decode import Limits, decode
+from latent.media.fingerprints import picture_hash, prints_of
 from latent.models import registry
 from latent.models.embedder import Embedder
 from latent.settings import Settings

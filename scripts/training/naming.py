@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from latent.cuts import Sureness
-from latent.decode import Limits, decode
 from latent.items import Modality, Vectors
+from latent.media.decode import Limits, decode
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from scripts.training.held import members
-from service.classify import Labels, label_rows
+from service.checks.classify import Labels, label_rows
 
 BATCH = 32
 COUNTS = (2, 3, 5, 10, 20, 50)

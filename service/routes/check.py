@@ -8,11 +8,11 @@ from typing import Literal
 
 from latent.cuts import cuts_of
 from service.answers import CheckAnswer, MatchAnswer
-from service.checks import Seen, asked_look, copies_question, relevant_or_not, seen
-from service.questions import IDENTICAL
+from service.checks.checks import Seen, asked_look, copies_question, relevant_or_not, seen
+from service.checks.tiers import Tier, closest
+from service.engine.questions import IDENTICAL
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import CheckBody
-from service.tiers import Tier, closest
 
 routes = router("search")
 

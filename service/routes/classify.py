@@ -7,7 +7,7 @@ import numpy as np
 from latent.cuts import cuts_of
 from latent.items import Modality, Vectors
 from service.answers import ClassifyAnswer, ClassifyResult, LabelAnswer
-from service.classify import Labels, Verdict, label_rows, labels_of, modality_of, verdict
+from service.checks.classify import Labels, Verdict, label_rows, labels_of, modality_of, verdict
 from service.routes.asking import DeskNow, router
 from service.schemas import ClassifyBody, things_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from latent.cuts import cuts_of
 from service.answers import DuplicatesAnswer, DuplicatesGroup, ItemAnswer
-from service.duplicates import duplicates, require_findable
+from service.checks.duplicates import duplicates, require_findable
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import DuplicatesBody
 

@@ -11,7 +11,7 @@ from latent.errors import InputError
 from latent.items import Vector
 from latent.models.embedder import Embedder
 from service.answers import EmbeddingAnswer, EmbeddingsAnswer, Usage
-from service.parts import Text, Thing
+from service.engine.parts import Text, Thing
 from service.routes.asking import DeskNow, router
 from service.schemas import EmbeddingsBody, things_of
 

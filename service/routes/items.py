@@ -8,10 +8,10 @@ from typing import Annotated
 
 from fastapi import File, Form, UploadFile
 
-from latent import filters
 from latent.errors import InputError, UnknownItemError
+from latent.filters import language as filters
 from latent.items import JSON
-from service import cursors, live, strict_json
+from service import live, strict_json
 from service.answers import (
     CountAnswer,
     DeletedAnswer,
@@ -20,6 +20,7 @@ from service.answers import (
     ItemsAnswer,
     ScrollAnswer,
 )
+from service.engine import cursors
 from service.live import Given
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import CountBody, Id, ItemsBody, ScrollBody

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import File, Form, Query, UploadFile
 
 from latent.items import Modality
-from service import filters, phrases
+from service import filters
 from service.answers import QueryAnswer, WalkAnswer
-from service.parts import Part, Picture
+from service.engine import phrases
+from service.engine.parts import Part, Picture
 from service.query import Mode, Question
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import QueryBody, WalkBody

@@ -9,11 +9,11 @@ import numpy as np
 
 from latent.cuts import cuts_of
 from service.answers import SimilarityAnswer, SimilarityResult
-from service.looks import look_at
-from service.relevance import PairJudge, kind_of
+from service.checks.looks import look_at
+from service.checks.tiers import Tier, tier_of
+from service.engine.relevance import PairJudge, kind_of
 from service.routes.asking import DeskNow, router
 from service.schemas import SimilarityBody, things_of
-from service.tiers import Tier, tier_of
 
 routes = router("models")
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from latent.errors import InputError, SpaceMismatchError
-from latent.exact import ExactIndex
-from latent.faiss_index import FaissIndex, Kind, build, empty_base
-from latent.plans import Plan, Way
-from latent.vectors import VectorIndex
+from latent.index.exact import ExactIndex
+from latent.index.faiss_index import FaissIndex, Kind, build, empty_base
+from latent.index.plans import Plan, Way
+from latent.index.vectors import VectorIndex
 
 DIM = 8
 

@@ -18,14 +18,14 @@ from hypothesis import settings as routine
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from latent.catalog import Catalog
+from latent.catalog.catalog import Catalog
+from latent.catalog.opening import open_engine
+from latent.catalog.rows import Entry
 from latent.collection import Collection
+from latent.index.plans import Way, choose
+from latent.index.served import Limits
 from latent.items import Hit, Item, Modality
 from latent.models.colours import DIM
-from latent.opening import open_engine
-from latent.plans import Way, choose
-from latent.rows import Entry
-from latent.served import Limits
 from latent.settings import Settings
 from latent.wiring import CATALOG, INDEX, open_store
 

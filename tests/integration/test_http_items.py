@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from latent.catalog import Catalog
+from latent.catalog.catalog import Catalog
+from latent.catalog.opening import open_engine
 from latent.items import Vectors
 from latent.models.colours import ColourEmbedder
 from latent.models.loaded import LoadedModels
-from latent.opening import open_engine
 from latent.settings import Settings
 from latent.store import Store
 from service.app import SEARCH_ROUTES, create_app, search_app
+from service.embedding.placing import Placer
+from service.embedding.workers import Workers
 from service.metrics import Metrics
-from service.placing import Placer
 from service.query import QueryEngine
 from service.state import Readiness, SearchState, door_of
-from service.workers import Workers
 
 ITEMS = "/v1/collections/main/items"
 QUERY = "/v1/collections/main/query"

@@ -25,11 +25,11 @@ from latent.models.colours import ColourEmbedder
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from service.app import SIMILARITY_ROUTES, create_app, search_app, similarity_app
+from service.embedding.placing import Placer
+from service.embedding.workers import Door, Workers
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Entrance
-from service.placing import Placer
 from service.state import Readiness, State, door_of
-from service.workers import Door, Workers
 
 QUERY = "/v1/collections/main/query"
 JSON = {"content-type": "application/json"}

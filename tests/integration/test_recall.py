@@ -15,7 +15,7 @@ from latent.models import mini
 from latent.settings import Settings
 from latent.wiring import open_store
 from nearfield import QueryEngine, main
-from service.parts import Part, Text
+from service.engine.parts import Part, Text
 from service.query import Question
 
 ROOT = Path(__file__).parents[2]

@@ -22,9 +22,9 @@ from latent.models.colours import ColourEmbedder
 from latent.settings import Settings
 from latent.store import Store
 from latent.wiring import open_store
-from service.parts import Part, Text, analogy, parse, place
+from service.engine.parts import Part, Text, analogy, parse, place
+from service.engine.sorting import Order
 from service.query import Answer, Mode, QueryEngine, Question
-from service.sorting import Order
 
 COUNT = 24
 ARRANGED: list[dict[str, Any]] = [

@@ -11,9 +11,9 @@ from PIL import Image
 from benchmarks.checks import CHANGES, Told, _rows
 from benchmarks.copies import COPYINGS, Copying, as_jpeg
 from benchmarks.labels import calibration_error
-from latent.fingerprints import apart, picture_hash
-from service.tiers import Tier
-from service.wording import normalised
+from latent.media.fingerprints import apart, picture_hash
+from service.checks.tiers import Tier
+from service.checks.wording import normalised
 
 CHANCE = np.random.default_rng(0)
 PICTURE = Image.fromarray(CHANCE.integers(0, 255, (9, 12, 3), dtype=np.uint8)).resize((240, 180))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.photos import Kind, encoded, make_photos
 from benchmarks.texts import fresh_texts
-from latent.decode import Limits, decode
+from latent.media.decode import Limits, decode
 from latent.settings import Settings
 
 KIND = Kind("tiny", 96, 72, 3.0)

@@ -12,7 +12,7 @@ from latent.items import Modality
 from latent.models import catalogue, registry
 from latent.models.cards import Figure, ModelCard
 from latent.settings import Settings
-from service.tables import card_links, card_table, cards_text
+from service.commands.tables import card_links, card_table, cards_text
 
 MODELS = catalogue.read().models
 OPENCLIP = [card for card in MODELS if card.name.startswith("openclip:")]

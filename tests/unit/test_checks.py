@@ -12,10 +12,10 @@ from indexer.pipeline import index
 from latent.errors import UnknownItemError
 from latent.settings import Settings
 from latent.store import Store
-from service.checks import check
-from service.parts import parse
-from service.questions import Question
-from service.tiers import Tier
+from service.checks.checks import check
+from service.checks.tiers import Tier
+from service.engine.parts import parse
+from service.engine.questions import Question
 
 
 @pytest.fixture

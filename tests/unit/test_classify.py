@@ -14,8 +14,8 @@ from latent.errors import InputError
 from latent.items import Modality
 from latent.models.colours import ColourEmbedder
 from latent.settings import Settings
-from service.classify import Labels, classify, label_rows, labels_of, sure, verdict
-from service.parts import Picture, Text, Thing
+from service.checks.classify import Labels, classify, label_rows, labels_of, sure, verdict
+from service.engine.parts import Picture, Text, Thing
 
 COLOURS = ["red", "green", "blue"]
 

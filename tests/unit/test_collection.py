@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
-from latent.catalog import Catalog
+from latent.catalog.catalog import Catalog
+from latent.catalog.opening import open_engine
+from latent.catalog.rows import Entry
 from latent.collection import Collection
 from latent.errors import (
     FilterError,
@@ -29,8 +31,6 @@ from latent.items import Item, Modality, Passage, Source, Vector
 from latent.models import registry
 from latent.models.colours import DIM
 from latent.models.loaded import LoadedModels
-from latent.opening import open_engine
-from latent.rows import Entry
 from latent.settings import Settings
 from latent.store import Store
 from latent.wiring import CATALOG, INDEX, open_store

@@ -15,13 +15,13 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from latent.decode import Limits, decode
 from latent.errors import (
     ImageTooLargeError,
     NearfieldError,
     SourceMissingError,
     UnreadableImageError,
 )
+from latent.media.decode import Limits, decode
 
 LIMITS = Limits(max_pixels=1_000_000, max_bytes=1_000_000)
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 255)
@@ -210,7 +210,7 @@ def test_a_large_jpeg_is_averaged_by_its_decoder_and_not_as_far_as_the_model_loo
 def test_shrinking_averages_in_bands_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     ramp = np.tile(np.linspace(0, 255, 640).astype(np.uint8)[:, None], (1, 640))
     whole = np.asarray(decoded(encoded(Image.fromarray(ramp)))).astype(int)
-    monkeypatch.setattr("latent.decode.BAND_PIXELS", 640 * 30)
+    monkeypatch.setattr("latent.media.decode.BAND_PIXELS", 640 * 30)
     in_bands = np.asarray(decoded(encoded(Image.fromarray(ramp)))).astype(int)
     assert (whole == in_bands).all()
     assert (np.diff(whole[:, 0, 0]) >= 0).all()

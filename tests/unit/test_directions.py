@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latent.errors import InputError, SpaceMismatchError
-from service import directions, parts
-from service.parts import Coordinates, Like, Part, Text
+from service.engine import directions, parts
+from service.engine.parts import Coordinates, Like, Part, Text
 
 EAST, NORTH = np.eye(2, dtype=np.float32)
 

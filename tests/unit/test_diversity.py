@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.diversity import diverse
+from service.engine.diversity import diverse
 
 COUNT = 12
 

@@ -14,9 +14,9 @@ import pytest
 
 import nearfield
 from latent import errors
+from latent.catalog.tables import SCHEMA, metadata
 from latent.models import registry
 from latent.settings import Settings
-from latent.tables import SCHEMA, metadata
 from service import problems
 
 ROOT = pages.ROOT

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latent.documents import Document, document
 from latent.errors import UnsupportedMediaError
+from latent.media.documents import Document, document
 
 
 def read(content: bytes, suffix: str = ".txt") -> Document:

@@ -9,13 +9,13 @@ import pytest
 
 from latent.collection import Collection
 from latent.errors import InputError
-from latent.fingerprints import BITS, prints_of, views
 from latent.items import Item, Metadata, Modality, Vectors
+from latent.media.fingerprints import BITS, prints_of, views
 from latent.store import Store
-from service import near_pairs as near_pairs_module
-from service.duplicates import Duplicates, duplicates
-from service.near_pairs import near_pairs, near_prints
-from service.tiers import Tier
+from service.checks import near_pairs as near_pairs_module
+from service.checks.duplicates import Duplicates, duplicates
+from service.checks.near_pairs import near_pairs, near_prints
+from service.checks.tiers import Tier
 
 DIM = 16
 CHANCE = np.random.default_rng(0)

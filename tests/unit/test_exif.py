@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from latent.decode import Limits, decode
 from latent.items import JSON
+from latent.media.decode import Limits, decode
 
 LIMITS = Limits(max_pixels=1_000_000, max_bytes=1_000_000)
 

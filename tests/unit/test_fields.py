@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latent import fields
+from latent.catalog import fields
 from latent.collection import Collection
 from latent.errors import FilterError
 from latent.items import JSON, Item, Modality

@@ -10,8 +10,7 @@ import pages
 import pytest
 
 from latent.errors import FilterError
-from latent.filter_match import is_like, matches
-from latent.filters import (
+from latent.filters.language import (
     BUILT_IN,
     GROUPS,
     MOST_CLAUSES,
@@ -27,6 +26,7 @@ from latent.filters import (
     expected_fields,
     parse,
 )
+from latent.filters.match import is_like, matches
 from latent.items import JSON, Item, Modality
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from latent.fingerprints import FLAT, apart, distances, picture_hash, prints_of, views
+from latent.media.fingerprints import FLAT, apart, distances, picture_hash, prints_of, views
 
 
 def drawn(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from latent.errors import InputError
 from latent.items import Hit, Item, Modality
-from service.fusion import fused, require_words, words_in
-from service.parts import Like, Part, Picture, Text
+from service.engine.fusion import fused, require_words, words_in
+from service.engine.parts import Like, Part, Picture, Text
 from service.query import Mode
 
 ROW = np.ones(1, dtype=np.float32)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from service.overlap import overlap, small
-from service.tiers import OVERLAP
+from service.checks.overlap import overlap, small
+from service.checks.tiers import OVERLAP
 
 
 def drawn(seed: int) -> Image.Image:

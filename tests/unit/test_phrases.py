@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latent.errors import InputError
-from service import phrases
-from service.parts import MAX_PARTS, Text
+from service.engine import phrases
+from service.engine.parts import MAX_PARTS, Text
 
 
 def terms(line: str) -> list[tuple[float, str]]:

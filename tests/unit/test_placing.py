@@ -18,11 +18,11 @@ from latent.models.texts import LONGEST_TOKEN
 from latent.models.vectors_only import VectorsOnly
 from latent.settings import Settings
 from latent.space import Space
-from service.batching import Outcome
-from service.parts import Picture, Text, Thing
-from service.placing import FEW, Placer
+from service.embedding.batching import Outcome
+from service.embedding.placing import FEW, Placer
+from service.embedding.workers import Workers
+from service.engine.parts import Picture, Text, Thing
 from service.timing import Timings
-from service.workers import Workers
 
 MOST = LONGEST_TOKEN * MAX_TOKENS
 

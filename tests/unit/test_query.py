@@ -21,8 +21,8 @@ from latent.errors import (
 from latent.items import JSON, Item, Modality
 from latent.models.colours import ColourEmbedder
 from latent.store import Store
-from service import cursors
-from service.parts import Coordinates, Like, Part, Picture, Text, coordinates, parse
+from service.engine import cursors
+from service.engine.parts import Coordinates, Like, Part, Picture, Text, coordinates, parse
 from service.query import QueryEngine, Question
 
 WORDS = ["red", "green", "blue", "yellow", "white", "black", "grey", "purple"]

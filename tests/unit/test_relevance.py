@@ -16,10 +16,10 @@ from latent.models.colours import COLOURS, ColourEmbedder
 from latent.settings import Settings
 from latent.store import Store
 from latent.wiring import open_store
-from service import nearby
-from service.parts import Coordinates, Like, Part, Picture, Text, coordinates, parse
+from service.engine import nearby
+from service.engine.parts import Coordinates, Like, Part, Picture, Text, coordinates, parse
+from service.engine.relevance import kinds_of
 from service.query import Answer, Mode, QueryEngine, Question
-from service.relevance import kinds_of
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from latent.items import Modality, Vector
 from latent.space import Space
-from service.remembered import Key, Remembered, key_of
+from service.embedding.remembered import Key, Remembered, key_of
 
 SPACE = Space("one", 4, "fingerprint")
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from latent.items import Hit, Item, Modality, Passage
 from service import schemas, strict_json
 from service.answers import HitAnswer, ItemAnswer
-from service.parts import Like, Part, Picture, Text
-from service.pictures import picture_bytes
+from service.embedding.pictures import picture_bytes
+from service.engine.parts import Like, Part, Picture, Text
 from service.schemas import DOT, CheckBody, EmbeddingsBody, ItemsBody, QueryBody
 
 BODIES = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from latent.errors import StorageFullError
-from latent.snapshot import _save, storage_error
+from latent.index.snapshot import _save, storage_error
 
 
 @pytest.mark.parametrize("shape", [(0,), (5,), (0, 4), (3, 4)])

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from latent.errors import InputError
 from latent.items import JSON, Group, Hit, Item, Modality, Passage
 from latent.store import Store
-from service import sorting
-from service.grouping import grouped, key_of
-from service.sorting import LONGEST, Order
-from service.values import BUILT_IN, require_known, value_of
+from service.engine import sorting
+from service.engine.grouping import grouped, key_of
+from service.engine.sorting import LONGEST, Order
+from service.engine.values import BUILT_IN, require_known, value_of
 
 ROW = np.ones(1, dtype=np.float32)
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from latent.database import is_full
+from latent.catalog.database import is_full
+from latent.catalog.opening import open_engine
 from latent.errors import InputError, StorageFullError, StoreError
-from latent.opening import open_engine
 from latent.settings import Settings
 from latent.wiring import CATALOG, open_store
 

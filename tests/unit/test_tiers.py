@@ -12,9 +12,9 @@ from PIL import Image, ImageOps
 from latent.cuts import UNFITTED
 from latent.items import Item, Modality
 from latent.settings import Settings
-from service.looks import Look, contents_of, look_at, look_at_item
-from service.parts import Picture, Text
-from service.tiers import RANKS, Tier, closest, tier_of
+from service.checks.looks import Look, contents_of, look_at, look_at_item
+from service.checks.tiers import RANKS, Tier, closest, tier_of
+from service.engine.parts import Picture, Text
 
 SETTINGS = Settings(model="colours")
 

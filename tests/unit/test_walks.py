@@ -12,9 +12,9 @@ from latent.errors import FilterError, InputError, UnknownItemError
 from latent.items import Item, Modality, Vector
 from latent.models.colours import DIM, ColourEmbedder
 from latent.store import Store
-from service.parts import Part, place
+from service.engine.parts import Part, place
+from service.engine.walks import along
 from service.query import QueryEngine, Walk
-from service.walks import along
 
 NUMBERS = st.lists(st.floats(-1, 1), min_size=4, max_size=4)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.wording import containment, normalised, resemblance
+from service.checks.wording import containment, normalised, resemblance
 
 LONG = "Two brown dogs run through the deep snow behind a red wooden house in the mountains."
 

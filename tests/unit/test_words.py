@@ -16,7 +16,7 @@ from hypothesis import settings as routine
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
-from latent import keywords
+from latent.catalog import keywords
 from latent.collection import Collection
 from latent.errors import FilterError, StoreError, UnknownCollectionError
 from latent.items import JSON, Item, Modality

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from latent.decode import Limits, decode
 from latent.errors import InputError, SourceMissingError
 from latent.items import Modality
+from latent.media.decode import Limits, decode
 from latent.models.embedder import Embedder, Prepared
 
 MOST_PHOTOS = 64

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from latent.decode import Limits
 from latent.errors import InputError
 from latent.items import Modality, Vectors
+from latent.media.decode import Limits
 from latent.models.artifact import Artifact, write_artifact
 from latent.models.compiled import PROBE_TEXT, CompiledEmbedder, probe_pixels
 from latent.models.compiling.exporting import image_graph, text_graph

@@ -1,0 +1,371 @@
+"""The catalog: the truth about every collection, in one SQL database.
+
+Each item is stored with its vector and the words it is found by; one transaction writes all, and
+its commit is the acknowledgement. Every write takes the next number of its collection's sequence,
+deletes leave a tombstone with that number, so anyone can ask what changed since. `writes` says what
+a write does. Knows nothing about indexes and models.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine, String, cast, delete, func, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql import ColumnElement
+
+from latent.catalog import fields, keywords, tables, writes
+from latent.catalog.changes import Change, Changes, Content, Counts, Match, Written
+from latent.catalog.database import CHUNK, STREAM, chunks, reading, writing
+from latent.catalog.rows import (
+    Condition,
+    Entry,
+    conditions,
+    to_entry,
+    to_item,
+    to_source,
+    to_vectors,
+)
+from latent.catalog.tables import collections, items, sources, tombstones
+from latent.catalog.word_tables import differences, items_with_contents, words_of
+from latent.errors import InputError, UnknownCollectionError
+from latent.filters.language import Filter
+from latent.items import Item, Modality, Source
+from latent.space import Space
+
+
+class Catalog:
+    """Items, sources and collections. One transaction a call; safe from several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._words = words_of(engine.dialect.name)
+
+    @property
+    def _is_postgresql(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+    # --- collections --------------------------------------------------------------------------
+
+    def create(self, name: str, space: Space) -> Entry:
+        """Make a collection.
+
+        Raises:
+            InputError: there is one of that name.
+        """
+        described = asdict(space) | {"modalities": sorted(space.modalities)}
+        uid = secrets.token_hex(8)
+        row = {"uid": uid, "name": name, "space": described, "sequence": 0}
+        with self._writing() as connection:
+            try:
+                connection.execute(insert(collections).values(row))
+            except IntegrityError as error:
+                raise InputError(f"there is a collection {name!r} already") from error
+            self._words.make(connection, uid)
+        return self.entry(name)
+
+    def entry(self, name: str) -> Entry:
+        """The collection of that name.
+
+        Raises:
+            UnknownCollectionError: there is none; names those there are.
+        """
+        entries = self.entries()
+        for entry in entries:
+            if entry.name == name:
+                return entry
+        raise UnknownCollectionError(name, [entry.name for entry in entries])
+
+    def entries(self) -> list[Entry]:
+        """Every collection, by name."""
+        with self._reading() as connection:
+            rows = connection.execute(select(collections).order_by(collections.c.name)).all()
+        return [to_entry(row) for row in rows]
+
+    def remove(self, entry: Entry) -> None:
+        """Delete a collection and all that is in it."""
+        with self._writing() as connection:
+            self._words.remove(connection, entry)
+            for table in (items, sources, tombstones, tables.fields):
+                connection.execute(delete(table).where(table.c.collection_id == entry.id))
+            connection.execute(delete(collections).where(collections.c.id == entry.id))
+
+    def sequence(self, entry: Entry) -> int:
+        """The number of the last write.
+
+        Raises:
+            UnknownCollectionError: the collection was deleted meanwhile.
+        """
+        with self._reading() as connection:
+            return _sequence(connection, entry)
+
+    def counts(self, entry: Entry) -> Counts:
+        """How many items of each modality, and how many sources failed."""
+        by_modality = (
+            select(items.c.modality, func.count())
+            .where(items.c.collection_id == entry.id)
+            .group_by(items.c.modality)
+        )
+        failed = select(func.count()).where(
+            sources.c.collection_id == entry.id, sources.c.failure.is_not(None)
+        )
+        with self._reading() as connection:
+            found = {row[0]: row[1] for row in connection.execute(by_modality)}
+            broken = connection.execute(failed).scalar_one()
+        return Counts(found.get(Modality.IMAGE, 0), found.get(Modality.TEXT, 0), broken)
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def write(self, entry: Entry, change: Change) -> Written:
+        """Apply a change in one transaction; when this returns it is durable.
+
+        Raises:
+            StorageFullError: there is no room; nothing of the change was kept.
+            UnknownCollectionError: the collection was deleted meanwhile.
+        """
+        with self._writing() as connection:
+            return writes.apply(connection, entry, change, self._words)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def find(self, entry: Entry, ids: Sequence[str]) -> dict[str, Item]:
+        """Those of the items that exist, by id."""
+        return {item.id: item for _, item in self._select(entry, items.c.id, ids)}
+
+    def by_key(self, entry: Entry, keys: Iterable[int]) -> dict[int, Item]:
+        """Those of the items that exist, by key."""
+        return dict(self._select(entry, items.c.key, keys))
+
+    def keys(self, entry: Entry, ids: Sequence[str]) -> dict[str, int]:
+        """The keys of those of the items that exist."""
+        with self._reading() as connection:
+            return writes.keys_of(connection, entry, items.c.id, ids)
+
+    def with_content(self, entry: Entry, hashes: Sequence[str]) -> dict[str, list[Item]]:
+        """Items by content hash, of one source each, in passage order."""
+        found: dict[str, list[Item]] = {}
+        for _, item in sorted(self._select(entry, items.c.content_hash, hashes)):
+            if item.content_hash is None:
+                continue
+            alike = found.setdefault(item.content_hash, [])
+            if not alike or alike[0].source == item.source:
+                alike.append(item)
+        for alike in found.values():
+            alike.sort(key=lambda item: item.passage.number if item.passage else 0)
+        return found
+
+    def hashes_of(self, entry: Entry, source: str) -> dict[str, str | None]:
+        """Content hash of every item of one source, by id."""
+        query = select(items.c.id, items.c.content_hash).where(
+            items.c.collection_id == entry.id, items.c.source == source
+        )
+        with self._reading() as connection:
+            return {row.id: row.content_hash for row in connection.execute(query)}
+
+    def scroll(
+        self,
+        entry: Entry,
+        limit: int,
+        *,
+        after: str | None = None,
+        where: Filter | None = None,
+        modality: Modality | None = None,
+    ) -> list[Item]:
+        """Up to `limit` items in order of arrival, those behind the item `after`."""
+        query = select(items)
+        if after is not None:
+            found = self.keys(entry, [after])
+            if after not in found:
+                raise InputError(f"the item {after!r} this page starts behind is gone; start again")
+            query = query.where(items.c.key > found[after])
+        with self._reading() as connection:
+            query = query.where(*self._conditions(connection, entry, where, modality))
+            rows = connection.execute(query.order_by(items.c.key).limit(limit)).all()
+            return [to_item(row) for row in rows]
+
+    def count(
+        self, entry: Entry, *, where: Filter | None = None, modality: Modality | None = None
+    ) -> int:
+        """How many items match."""
+        query = select(func.count()).select_from(items)
+        with self._reading() as connection:
+            query = query.where(*self._conditions(connection, entry, where, modality))
+            return connection.execute(query).scalar_one()
+
+    def matching(
+        self, entry: Entry, *, where: Filter | None = None, modality: Modality | None = None
+    ) -> Match:
+        """The keys of all items that match, and the sequence at which they did."""
+        with self._reading() as connection:
+            number = _sequence(connection, entry)
+            # One long text is read many times faster than a row for each key.
+            key = cast(items.c.key, String)
+            listed = func.string_agg(key, ",") if self._is_postgresql else func.group_concat(key)
+            met = self._conditions(connection, entry, where, modality)
+            keys = connection.execute(select(listed).where(*met)).scalar_one()
+        return Match(number, np.sort(np.fromstring(keys or "", np.int64, sep=",")))
+
+    # --- words --------------------------------------------------------------------------------
+
+    def ranked(
+        self,
+        entry: Entry,
+        question: str,
+        k: int,
+        *,
+        where: Filter | None = None,
+        modality: Modality | None = None,
+        prefix: bool = False,
+    ) -> list[tuple[Item, float]]:
+        """The k items that say the words of a question best, with their rank scores."""
+        asked = keywords.asked_in(question, prefix=prefix)
+        if not asked or k <= 0:
+            return []
+        with self._reading() as connection:
+            is_all = where is None and modality is None
+            met = [] if is_all else self._conditions(connection, entry, where, modality)
+            query = self._words.ranking(entry, asked, met).limit(k)
+            scores = {row.key: float(row.score) for row in connection.execute(query)}
+            found = dict(_selected(connection, entry, items.c.key, scores))
+        return [(found[key], score) for key, score in scores.items()]
+
+    def word_flaws(self, entry: Entry) -> list[str]:
+        """Every difference between the items and the words they are found by, one line each."""
+        with self._writing() as connection:  # the database takes its own check for a write
+            if damage := self._words.damage(connection, entry):
+                return [f"the words of the collection are damaged: {damage}"]
+            kept = self._words.kept(connection, entry)
+            amiss, strangers = differences(kept, items_with_contents(connection, entry))
+            named = {key: item.id for key, item in _selected(connection, entry, items.c.key, amiss)}
+        found = [f"item {named[key]} is not found by its words" for key in amiss]
+        return found + [f"words are kept for key {key}, which is no item" for key in strangers]
+
+    def rebuild_words(self, entry: Entry) -> None:
+        """Make the words of all items anew.
+
+        Raises:
+            UnknownCollectionError: the collection was deleted meanwhile.
+        """
+        with self._writing() as connection:
+            _sequence(connection, entry)
+            self._words.remove(connection, entry)
+            self._words.make(connection, entry.uid)
+            self._words.fill(connection, entry)
+
+    def sources(self, entry: Entry, under: str | None = None) -> dict[str, Source]:
+        """Sources by path: `under` itself and what lies below it, or all."""
+        query = select(sources).where(sources.c.collection_id == entry.id)
+        if under is not None:
+            below = under.rstrip("/") + "/"
+            is_below = func.substr(sources.c.path, 1, len(below)) == below
+            query = query.where(or_(sources.c.path == under, is_below))
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(sources.c.path)).all()
+        return {row.path: to_source(row) for row in rows}
+
+    # --- for the index ------------------------------------------------------------------------
+
+    def changes_since(self, entry: Entry, sequence: int) -> Changes:
+        """All that changed after `sequence`, seen at one moment; from 0, everything there is."""
+        rows = (
+            select(items.c.key, items.c.vector)
+            .where(items.c.collection_id == entry.id, items.c.sequence > sequence)
+            .order_by(items.c.key)
+        )
+        gone = select(tombstones.c.key).where(
+            tombstones.c.collection_id == entry.id, tombstones.c.sequence > sequence
+        )
+        keys: list[int] = []
+        stored: list[bytes] = []
+        with self._reading() as connection:
+            number = _sequence(connection, entry)
+            for row in connection.execute(rows, execution_options={"yield_per": STREAM}):
+                keys.append(row.key)
+                stored.append(row.vector)
+            dropped = connection.execute(gone).scalars().all() if sequence else []
+            vectors = to_vectors(stored, entry.space.dim)
+        return Changes(number, np.array(keys, np.int64), vectors, np.array(dropped, np.int64))
+
+    # --- for copies ---------------------------------------------------------------------------
+
+    def contents(self, entry: Entry) -> Iterator[Content]:
+        """What tells every item from its copies, in order of arrival, seen at one moment."""
+        columns = (items.c.key, items.c.id, items.c.modality, items.c.content_hash)
+        query = (
+            select(*columns, items.c.picture_hash, items.c.text)
+            .where(items.c.collection_id == entry.id)
+            .order_by(items.c.key)
+        )
+        with self._reading() as connection:
+            for row in connection.execute(query, execution_options={"yield_per": STREAM}):
+                yield Content(row.key, row.id, Modality(row.modality), *row[3:])
+
+    def picture_hashes(self, entry: Entry) -> tuple[int, list[int], list[str]]:
+        """The sequence, and key and hash of every picture whose hash says something."""
+        query = select(items.c.key, items.c.picture_hash).where(
+            items.c.collection_id == entry.id, items.c.picture_hash != ""
+        )
+        with self._reading() as connection:
+            number = _sequence(connection, entry)
+            rows = connection.execute(query).all()
+        return number, [row.key for row in rows], [str(row.picture_hash) for row in rows]
+
+    def flaws(self) -> list[str]:
+        """What the database finds wrong with its own file, one line each."""
+        if self._engine.dialect.name != "sqlite":
+            return []
+        with self._reading() as connection:
+            lines = connection.exec_driver_sql("PRAGMA quick_check(20)").scalars().all()
+        return [f"catalog: {line}" for line in lines if line != "ok"]
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _select(
+        self, entry: Entry, column: ColumnElement[Any], values: Iterable[Any]
+    ) -> list[tuple[int, Item]]:
+        with self._reading() as connection:
+            return _selected(connection, entry, column, values)
+
+    def _conditions(
+        self,
+        connection: Connection,
+        entry: Entry,
+        where: Filter | None,
+        modality: Modality | None,
+    ) -> list[Condition]:
+        if where is not None:
+            fields.refuse_unknown(connection, entry, where)
+        return conditions(entry, where, modality, dialect=connection.dialect.name)
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return reading(self._engine)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return writing(self._engine)
+
+
+def _sequence(connection: Connection, entry: Entry) -> int:
+    query = select(collections.c.sequence).where(collections.c.uid == entry.uid)
+    number = connection.execute(query).scalar_one_or_none()
+    if number is None:
+        raise UnknownCollectionError(entry.name)
+    return int(number)
+
+
+def _selected(
+    connection: Connection, entry: Entry, column: ColumnElement[Any], values: Iterable[Any]
+) -> list[tuple[int, Item]]:
+    found: list[tuple[int, Item]] = []
+    for chunk in chunks(values, CHUNK):
+        query = select(items).where(items.c.collection_id == entry.id, column.in_(chunk))
+        found += [(row.key, to_item(row)) for row in connection.execute(query)]
+    return found

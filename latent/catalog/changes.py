@@ -1,0 +1,77 @@
+"""What a write asks of the catalog and what it did; what others wrote since; what matches.
+
+Knows nothing about databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from latent.index.vectors import Keys
+from latent.items import Item, Modality, Source, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write: everything in it happens, or nothing.
+
+    `put` replaces items of the same id. `replace` names sources whose items are all dropped unless
+    they are put again here. `sources` are remembered, `forget` are dropped with their items.
+    """
+
+    put: Sequence[Item] = ()
+    drop: Sequence[str] = ()
+    sources: Sequence[Source] = ()
+    replace: Sequence[str] = ()
+    forget: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did: its number, the keys of `Change.put` in order, and the keys that went."""
+
+    sequence: int
+    keys: Keys
+    dropped: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The keys of all items that matched, ascending, at this sequence."""
+
+    sequence: int
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a collection holds."""
+
+    images: int = 0
+    texts: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What tells an item from its copies, but for its vector."""
+
+    key: int
+    id: str
+    modality: Modality
+    content_hash: str | None
+    picture_hash: str | None
+    text: str | None
+
+
+@dataclass(slots=True)
+class Changes:
+    """What changed after some sequence: rows to take in, keys to forget, and the sequence now."""
+
+    sequence: int
+    keys: Keys
+    vectors: Vectors
+    dropped: Keys = field(default_factory=lambda: np.empty(0, np.int64))

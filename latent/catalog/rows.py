@@ -1,0 +1,119 @@
+"""Rows of the catalog become items and items rows; filters become conditions.
+
+Knows nothing about connections and transactions; `catalog` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from sqlalchemy import Row, text
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.elements import TextClause
+
+from latent.catalog.tables import items
+from latent.errors import StoreError
+from latent.filters.language import Filter
+from latent.filters.postgresql import PostgresqlWriter
+from latent.filters.sqlite import SqliteWriter
+from latent.items import Item, Modality, Passage, Source, Vectors
+from latent.space import Space
+
+Condition: TypeAlias = ColumnElement[bool] | TextClause
+"""What a query asks of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A collection as the catalog knows it. `uid` is never used again, `id` may be."""
+
+    id: int
+    uid: str
+    name: str
+    space: Space
+    sequence: int
+
+
+def conditions(
+    entry: Entry, where: Filter | None, modality: Modality | None, *, dialect: str
+) -> list[Condition]:
+    """What a row of `items` must meet.
+
+    Raises:
+        FilterError: more of a filter than a database takes at once.
+    """
+    found: list[Condition] = [items.c.collection_id == entry.id]
+    if modality is not None:
+        found.append(items.c.modality == modality.value)
+    if where is not None:
+        writer = PostgresqlWriter() if dialect == "postgresql" else SqliteWriter()
+        sql = writer.write(where)
+        found.append(text(sql).bindparams(**writer.parameters))
+    return found
+
+
+def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:
+    """The row that holds an item, written under this number of the sequence."""
+    return {
+        "collection_id": entry.id,
+        "id": item.id,
+        "modality": item.modality.value,
+        "uri": item.uri,
+        "text": item.text,
+        "passage": asdict(item.passage) if item.passage else None,
+        "metadata": dict(item.metadata),
+        "source": item.source,
+        "content_hash": item.content_hash,
+        "sequence": number,
+        "vector": np.asarray(item.vector, "<f4").tobytes(),
+        "picture_hash": item.picture_hash,
+    }
+
+
+def to_item(row: Row[Any]) -> Item:
+    """The item a row holds."""
+    return Item(
+        id=row.id,
+        modality=Modality(row.modality),
+        vector=np.frombuffer(row.vector, "<f4").astype(np.float32),
+        uri=row.uri,
+        text=row.text,
+        passage=Passage(**row.passage) if row.passage else None,
+        metadata=row.metadata,
+        source=row.source,
+        content_hash=row.content_hash,
+        picture_hash=row.picture_hash,
+    )
+
+
+def to_source(row: Row[Any]) -> Source:
+    """The source a row holds."""
+    return Source(row.path, row.size, row.mtime_ns, row.content_hash, row.failure, row.code)
+
+
+def to_vectors(stored: Sequence[bytes], dim: int) -> Vectors:
+    """The stored vectors as rows, `(n, dim)` float32.
+
+    Raises:
+        StoreError: one has another length.
+    """
+    for one in stored:
+        if len(one) != 4 * dim:
+            raise StoreError(
+                f"the catalog holds a vector of {len(one) / 4:g} numbers where {dim} belong"
+            )
+    return np.frombuffer(b"".join(stored), "<f4").reshape(len(stored), dim).astype(np.float32)
+
+
+def to_space(stored: dict[str, Any]) -> Space:
+    """The space as it was stored with its collection."""
+    modalities = frozenset(Modality(name) for name in stored["modalities"])
+    return Space(stored["model"], stored["dim"], stored["fingerprint"], modalities)
+
+
+def to_entry(row: Row[Any]) -> Entry:
+    """The collection a row holds."""
+    return Entry(row.id, row.uid, row.name, to_space(row.space), row.sequence)

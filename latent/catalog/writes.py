@@ -1,0 +1,116 @@
+"""What one write does: items, tombstones, sources, words and fields, within one transaction.
+
+Knows nothing about how the transaction is held; `catalog` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.sql import ColumnElement
+
+from latent.catalog import fields, keywords, tables
+from latent.catalog.changes import Change, Written
+from latent.catalog.database import CHUNK, chunks
+from latent.catalog.rows import Entry, to_row
+from latent.catalog.tables import collections, items, numbers, sources, tombstones
+from latent.catalog.word_tables import WordTable
+from latent.errors import UnknownCollectionError
+from latent.items import Item
+
+
+def apply(connection: Connection, entry: Entry, change: Change, words: WordTable) -> Written:
+    """Do all of a change.
+
+    Raises:
+        UnknownCollectionError: the collection was deleted meanwhile.
+    """
+    number = connection.execute(
+        update(collections)
+        .where(collections.c.uid == entry.uid)
+        .values(sequence=collections.c.sequence + 1)
+        .returning(collections.c.sequence)
+    ).scalar_one_or_none()
+    if number is None:
+        raise UnknownCollectionError(entry.name)
+    put = {item.id: item for item in change.put}
+    going = keys_of(connection, entry, items.c.id, change.drop)
+    paths = {*change.replace, *change.forget}
+    going |= keys_of(connection, entry, items.c.source, paths)
+    gone = sorted(key for item_id, key in going.items() if item_id not in put)
+    words.drop(connection, entry, gone)
+    _bury(connection, entry, number, gone)
+    keys = _put(connection, entry, number, put)
+    words.put(connection, entry, {keys[i]: keywords.content_of(put[i]) for i in put})
+    if put:
+        fields.learn(connection, entry, (item.metadata for item in put.values()))
+    _remember(connection, entry, change)
+    put_keys = np.array([keys[item.id] for item in change.put], np.int64)
+    return Written(number, put_keys, np.array(gone, np.int64))
+
+
+def keys_of(
+    connection: Connection, entry: Entry, column: ColumnElement[str], values: Iterable[str]
+) -> dict[str, int]:
+    """Keys by id of the items that have one of the values in this column."""
+    found: dict[str, int] = {}
+    for chunk in chunks(values, CHUNK):
+        query = select(items.c.id, items.c.key).where(
+            items.c.collection_id == entry.id, column.in_(chunk)
+        )
+        found |= {row.id: row.key for row in connection.execute(query)}
+    return found
+
+
+def _bury(connection: Connection, entry: Entry, number: int, keys: Sequence[int]) -> None:
+    for chunk in chunks(keys, CHUNK):
+        connection.execute(delete(items).where(items.c.key.in_(chunk)))
+        connection.execute(
+            insert(tombstones),
+            [{"key": key, "collection_id": entry.id, "sequence": number} for key in chunk],
+        )
+
+
+def _put(
+    connection: Connection, entry: Entry, number: int, put: Mapping[str, Item]
+) -> dict[str, int]:
+    keys = keys_of(connection, entry, items.c.id, put)
+    new = [item_id for item_id in put if item_id not in keys]
+    if put.keys() & keys.keys():
+        connection.execute(
+            update(items).where(items.c.key == tables.OLD_KEY),
+            [
+                to_row(item, entry, number) | {tables.OLD_KEY.key: keys[item_id]}
+                for item_id, item in put.items()
+                if item_id in keys
+            ],
+        )
+    if new:
+        last = connection.execute(
+            update(numbers)
+            .where(numbers.c.name == "key")
+            .values(value=numbers.c.value + len(new))
+            .returning(numbers.c.value)
+        ).scalar_one()
+        keys |= dict(zip(new, range(last - len(new) + 1, last + 1), strict=True))
+        connection.execute(
+            insert(items), [to_row(put[i], entry, number) | {"key": keys[i]} for i in new]
+        )
+    return keys
+
+
+def _remember(connection: Connection, entry: Entry, change: Change) -> None:
+    paths = [*change.forget, *(source.path for source in change.sources)]
+    for chunk in chunks(paths, CHUNK):
+        connection.execute(
+            delete(sources).where(sources.c.collection_id == entry.id, sources.c.path.in_(chunk))
+        )
+    known = {source.path: source for source in change.sources}
+    if known:
+        connection.execute(
+            insert(sources),
+            [asdict(source) | {"collection_id": entry.id} for source in known.values()],
+        )

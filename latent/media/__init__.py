@@ -1,0 +1,4 @@
+"""Bytes become pictures and texts: `decode` with `exif`, and `documents`.
+
+`fingerprints` say what a picture looks like; `picture_hashes` holds those of a collection.
+"""

@@ -1,0 +1,6 @@
+"""What the query engine is made of: pure Python over numpy, no web.
+
+Reading order: `parts` and `phrases` (what is asked) → `directions` (where that lies) → `questions`
+(plan and answer) → `nearby` and `relevance` (candidates, and whether they are meant) → `arranging`
+with `fusion`, `grouping`, `diversity`, `sorting` (lists that are more) → `walks`, `cursors`.
+"""
