@@ -366,6 +366,10 @@ def _selected(
 ) -> list[tuple[int, Item]]:
     found: list[tuple[int, Item]] = []
     for chunk in chunks(values, CHUNK):
-        query = select(items).where(items.c.collection_id == entry.id, column.in_(chunk))
-        found += [(row.key, to_item(row)) for row in connection.execute(query)]
+        query = select(items).where(column.in_(chunk))
+        if column is not items.c.key:
+            query = query.where(items.c.collection_id == entry.id)
+        # A key is one of all collections; told the collection too, SQLite reads all of its rows.
+        rows = (row for row in connection.execute(query) if row.collection_id == entry.id)
+        found += [(row.key, to_item(row)) for row in rows]
     return found
