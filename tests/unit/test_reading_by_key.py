@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,9 +34,9 @@ def test_items_are_found_by_their_keys_without_reading_others(engine: Engine) ->
     catalog = Catalog(engine)
     entry = catalog.create("mine", VectorsOnly(4).space)
     keys = catalog.write(entry, Change(put=some("a"))).keys.tolist()
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []
 
-    def remember(_c: object, _cursor: object, sql: str, given: object, *rest: object) -> None:
+    def remember(_c: object, _cursor: object, sql: str, given: Any, *rest: object) -> None:
         asked.append((sql, given))
 
     event.listen(engine, "before_cursor_execute", remember)
