@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def publish(base: Base, folder: Path, *, sequence: int, fingerprint: str) -> Non
         final = folder / str(sequence)
         if final.exists():
             # Only a damaged one is made again; a sound one would have been taken over.
-            shutil.rmtree(final)
+            _remove(final)
         fresh.rename(final)
         _flush(folder)
     except OSError as error:
@@ -116,8 +117,9 @@ def discard(folder: Path, *, keep: int | None) -> None:
     """Delete every snapshot but one. Processes that have one mapped keep reading it."""
     for sequence in sequences(folder):
         if sequence != keep:
-            shutil.rmtree(folder / str(sequence), ignore_errors=True)
-    for left_over in folder.glob(".new-*"):
+            with suppress(OSError):  # another process was faster, or it will be seen next time
+                _remove(folder / str(sequence))
+    for left_over in (*folder.glob(".new-*"), *folder.glob(".old-*")):
         shutil.rmtree(left_over, ignore_errors=True)
 
 
@@ -133,6 +135,14 @@ def sequences(folder: Path) -> list[int]:
     if not folder.is_dir():
         return []
     return sorted((int(p.name) for p in folder.iterdir() if p.name.isdigit()), reverse=True)
+
+
+def _remove(path: Path) -> None:
+    """Take a snapshot away whole: whoever is killed while deleting it leaves no half of one."""
+    going = path.with_name(f".old-{path.name}-{os.getpid()}")
+    shutil.rmtree(going, ignore_errors=True)
+    path.rename(going)
+    shutil.rmtree(going, ignore_errors=True)
 
 
 def _write(base: Base, fresh: Path, *, sequence: int, fingerprint: str) -> None:

@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import answers, embed
-from benchmarks.__main__ import add, main
+from benchmarks.__main__ import main
 from benchmarks.bench import Bench
 from benchmarks.hardware import hardware, peak_int8
 from benchmarks.load import EMBEDDINGS, body
 from benchmarks.rows import Results, Row
+from benchmarks.running import add
 
 
 def test_a_part_that_does_not_exist_is_wrong_use_and_the_others_are_named() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from latent.errors import StorageFullError
-from latent.index.snapshot import _save, storage_error
+from latent.index.snapshot import _save, discard, sequences, storage_error
 
 
 @pytest.mark.parametrize("shape", [(0,), (5,), (0, 4), (3, 4)])
@@ -26,3 +26,14 @@ def test_a_full_disk_is_named_whatever_was_written_to_it() -> None:
         _save(Path("/dev/full"), np.zeros((1_000, 16), np.float32))
     assert caught.value.errno == errno.ENOSPC
     assert isinstance(storage_error(caught.value, Path("index")), StorageFullError)
+
+
+def test_what_a_killed_process_left_behind_is_no_snapshot_and_goes_with_the_next(
+    tmp_path: Path,
+) -> None:
+    for name in ("7", "9", ".new-9-1", ".old-5-1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.faiss").write_text("x")
+    assert sequences(tmp_path) == [9, 7]
+    discard(tmp_path, keep=9)
+    assert [path.name for path in tmp_path.iterdir()] == ["9"]

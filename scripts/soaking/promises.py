@@ -1,0 +1,10 @@
+"""The promises by name, in the order of docs/explanation/promises.md."""
+
+from __future__ import annotations
+
+from scripts.soaking import killed
+from scripts.soaking.soak import Promise
+
+PROMISES: dict[str, Promise] = {
+    "killed": killed.rows,
+}
