@@ -22,8 +22,8 @@ from benchmarks.bench import MINI, Bench
 from benchmarks.captioned import read_val
 from benchmarks.copies import COPYINGS
 from benchmarks.rows import Row, at_least, at_most
-from latent.cuts import cuts_of
 from latent.items import Item, Modality, Vectors
+from latent.models import registry
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from latent.wiring import open_store
@@ -66,7 +66,7 @@ def told_of_copies(
     embedder: Embedder, settings: Settings, photos: Sequence[bytes]
 ) -> Iterator[tuple[Told, Told]]:
     """Every copy beside its photo, and beside others: with the photo's pixels, and without."""
-    chance, cuts = random.Random(0), cuts_of(embedder.space)
+    chance, cuts = random.Random(0), registry.cuts(embedder.space, settings)
     looks = [look_at(Picture(photo), settings) for photo in photos]
     rows = _placed(embedder, [Picture(photo) for photo in photos], settings)
     for number, photo in enumerate(photos):
@@ -115,7 +115,7 @@ def told_of_texts(
     embedder: Embedder, settings: Settings, captions: Sequence[Sequence[str]]
 ) -> Iterator[Told]:
     """The tier of pairs of texts."""
-    chance, cuts = random.Random(0), cuts_of(embedder.space)
+    chance, cuts = random.Random(0), registry.cuts(embedder.space, settings)
     for number, (first, *own) in enumerate(captions):
         pairs = [(name, meant, change(first)) for name, meant, change in CHANGES]
         pairs += [("same photo", Tier.PARAPHRASE, one) for one in own]
@@ -170,7 +170,7 @@ def duplicates_rows(bench: Bench) -> Iterator[Row]:
             collection.put(items)
         collection.summary()  # the index is read before the clock runs
         started, worked = time.perf_counter(), time.process_time()
-        found = duplicates(collection)
+        found = duplicates(collection, store.settings)
         seconds, worked = time.perf_counter() - started, time.process_time() - worked
     how = (
         f"{count:,} pictures of random vectors and hashes, {copies:,} of them copies; "

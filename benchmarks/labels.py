@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from benchmarks.bench import MINI, Bench
 from benchmarks.photos import REAL
 from benchmarks.rows import Row, UnmeasuredError
-from latent.cuts import Sureness, cuts_of
+from latent.models import registry
+from latent.models.cuts import Sureness
 from scripts.training.naming import COUNTS, Named, named_captions, named_photos
 from service.checks.classify import NONE_FROM, sure
 
@@ -26,7 +27,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     if not (REAL / "class_photos.tar").is_file():
         raise UnmeasuredError("the photos of classes are not here")
     embedder = bench.embedder(MINI)
-    cuts = cuts_of(embedder.space)
+    cuts = registry.cuts(embedder.space, bench.settings())
     photos = named_photos(embedder, REAL, bench.settings()).halves()[1]
     captions = named_captions(embedder, REAL, "val")
     for what, named, sureness in (

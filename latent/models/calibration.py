@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from latent.items import Modality
+from latent.models.cuts import Cuts
 
 USUAL_WEIGHT = 10.0
 """How many scores of a sample what is usual counts for: with few items there is little to see."""
@@ -144,11 +145,13 @@ class Line(_Strict):
 class Calibration(_Strict):
     """The curves of a model by pair, as in `text-image` for photos that words find.
 
-    `alone` are those for two things that are compared without a collection.
+    `alone` are those for two things that are compared without a collection. `cuts` say which
+    cosines stand for what, where that was fitted.
     """
 
-    curves: Mapping[str, Curve]
+    curves: Mapping[str, Curve] = Field(default_factory=dict)
     alone: Mapping[str, Line] = Field(default_factory=dict)
+    cuts: Cuts | None = None
     about: str = Field("", description="What it was learnt from.")
 
     def curve(self, asked: Modality, found: Modality) -> Curve | None:

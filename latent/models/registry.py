@@ -18,6 +18,7 @@ from latent.models.artifact import MANIFEST, Artifact, Card
 from latent.models.calibration import Calibration
 from latent.models.cards import ModelCard, card_of_artifact
 from latent.models.colours import ColourEmbedder
+from latent.models.cuts import UNFITTED, Cuts
 from latent.models.embedder import Embedder
 from latent.models.places import place_of
 from latent.models.vectors_only import VectorsOnly
@@ -188,6 +189,12 @@ def calibration(space: Space, settings: Settings) -> Calibration | None:
         return _calibration_in(folder, space.fingerprint, changed)
     except (InputError, ModelUnavailableError, OSError):
         return None  # the model is gone; its vectors can be searched still
+
+
+def cuts(space: Space, settings: Settings) -> Cuts:
+    """What the cosines of a space stand for; `UNFITTED` where nobody learnt it of its model."""
+    known = calibration(space, settings)
+    return (known.cuts if known else None) or UNFITTED
 
 
 @lru_cache

@@ -30,6 +30,7 @@ from latent.models import mini
 from latent.models.artifact import MANIFEST, Artifact, Manifest
 from latent.models.calibration import Calibration, Curve, pair
 from latent.models.compiled import CompiledEmbedder
+from latent.models.cuts import Cuts
 from latent.models.embedder import Embedder
 from scripts.training import foreign
 from scripts.training.examples import Pairs, alone, examples, learnt, parted, usual_of
@@ -86,6 +87,7 @@ def main() -> None:
     calibration = Calibration(
         curves={name: fit(name, worlds) for name, worlds in given.items()},
         alone={name: alone(worlds[0], seed=6) for name, worlds in given.items()},
+        cuts=cuts_in(asked.model),
         about=f"{datetime.now(UTC).date().isoformat()}; {ABOUT}",
     )
     write(asked.model, calibration, fingerprint=embedder.space.fingerprint)
@@ -178,6 +180,12 @@ def fit(name: str, worlds: Sequence[Pairs]) -> Curve:
     curve = learnt([examples(one, usual, sizes=sizes, seed=3) for one in worlds], usual)
     log.info("%s: AUROC %.4f on what it was not fitted on; %s", name, np.mean(crossed), curve)
     return curve
+
+
+def cuts_in(folder: Path) -> Cuts | None:
+    """The cuts that are in the manifest already; `cuts` fits them."""
+    known = Artifact(folder).manifest.calibration
+    return known.cuts if known else None
 
 
 def write(folder: Path, calibration: Calibration, *, fingerprint: str) -> None:

@@ -1,32 +1,34 @@
 """Fit the cuts of a model: from which cosine on things count as related, alike or copies.
 
-    python -m scripts.training.cuts --data FOLDER [--model mini]
+    python -m scripts.training.cuts [--model FOLDER] [--data FOLDER]
 
 Compares `train` photos and captions that have nothing to do with each other, as the product places
-them, and writes what they reach by chance into `latent/cuts.json`, under the model's fingerprint;
-and how surely a label fits, learnt in `naming`.
+them, and writes what they reach by chance into the calibration in the model's `model.json`; and how
+surely a label fits, learnt in `naming`. What `calibrate` wrote there stays.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-import latent
-from latent.cuts import FILE, Cut, Cuts
 from latent.items import Vectors
 from latent.media.decode import Limits, decode
 from latent.media.fingerprints import picture_hash, prints_of
-from latent.models import registry
+from latent.models import mini
+from latent.models.artifact import Artifact
+from latent.models.calibration import Calibration
+from latent.models.compiled import CompiledEmbedder
+from latent.models.cuts import Cut, Cuts
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from scripts.training import naming
+from scripts.training.calibrate import write
 from scripts.training.held import members
 
 PHOTOS = 3_000
@@ -41,18 +43,15 @@ SAME = 0.3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--model", default="mini")
+    parser.add_argument("--model", type=Path, default=mini.folder())
     given = parser.parse_args()
     settings = Settings()
-    embedder = registry.load(given.model, settings)
+    embedder = CompiledEmbedder(given.model, threads=settings.threads)
     cuts = fitted(embedder, given.data, settings)
-    path = Path(latent.__file__).with_name(FILE)
-    known = json.loads(path.read_text()) if path.exists() else {}
-    # Those of an older `mini` are of no use to anybody.
-    known = {print_: cut for print_, cut in known.items() if cut.get("model") != given.model}
-    known[embedder.space.fingerprint] = cuts.model_dump()
-    path.write_text(json.dumps(known, indent=2) + "\n")
-    print(json.dumps(known, indent=2))
+    known = Artifact(given.model).manifest.calibration or Calibration()
+    calibration = known.model_copy(update={"cuts": cuts})
+    write(given.model, calibration, fingerprint=embedder.space.fingerprint)
+    print(cuts.model_dump_json(indent=2))
 
 
 def fitted(embedder: Embedder, data: Path, settings: Settings) -> Cuts:
@@ -69,7 +68,6 @@ def fitted(embedder: Embedder, data: Path, settings: Settings) -> Cuts:
     seen, said = (pictures @ pictures.T)[is_chance], (texts @ texts.T)[is_chance]
     shown = (texts @ pictures.T)[is_chance]
     return Cuts(
-        model=embedder.space.model,
         pictures=Cut(
             related=_reached(seen, RELATED),
             alike=_reached(seen, ALIKE),

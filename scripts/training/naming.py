@@ -1,7 +1,7 @@
 """Learn how surely a label fits: from lists of labels with the right one among them, and without.
 
 Pictures are photos of one class each, half of the classes; the other half are for measuring.
-Texts are captions, whose labels are words that stand in them. Knows nothing about files of cuts.
+Texts are captions, whose labels are words that stand in them. Knows nothing about manifests.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from latent.cuts import Sureness
 from latent.items import Modality, Vectors
 from latent.media.decode import Limits, decode
+from latent.models.cuts import Sureness
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from scripts.training.held import members

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from latent.collection import Collection
-from latent.cuts import Cuts, cuts_of
 from latent.items import JSON, Hit, Item, Modality
+from latent.models import registry
+from latent.models.cuts import Cuts
 from latent.settings import Settings
 from latent.store import Store
 from service.checks.looks import Look, look_at, look_at_item
@@ -47,7 +48,8 @@ def check(store: Store, name: str, question: Question) -> list[Seen]:
     hits = engine.search(name, question).hits
     copies = copies_question(question, look, collection, settings.max_k)
     more = [] if copies is None else engine.search(name, copies).hits
-    return seen([*hits, *more], look, cuts_of(collection.space), settings)
+    cuts = registry.cuts(collection.space, settings)
+    return seen([*hits, *more], look, cuts, settings)
 
 
 def relevant_or_not(question: Question) -> Question:

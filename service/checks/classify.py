@@ -1,8 +1,8 @@
 """Zero-shot: which of some labels fits a picture or a text, or none of them.
 
 Each label is put into sentences, whose mean place stands for it (Radford et al., arXiv 2103.00020).
-How sure a cosine is was learnt for each model (`latent.cuts`); `docs/how-to/classify.md` says how
-"none" is decided. Knows nothing about the web.
+How sure a cosine is was learnt for each model (`latent.models.cuts`); `docs/how-to/classify.md`
+says how "none" is decided. Knows nothing about the web.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
-from latent.cuts import Sureness, cuts_of
 from latent.errors import InputError
 from latent.items import Modality, Vector, Vectors
+from latent.models import registry
+from latent.models.cuts import Sureness
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from service.embedding.placing import place_now
@@ -149,8 +150,9 @@ def classify(
         )
         for kind in kinds
     }
+    cuts = registry.cuts(embedder.space, settings)
     return [
-        verdict(place, rows[kind], labels, cuts_of(embedder.space).naming(kind))
+        verdict(place, rows[kind], labels, cuts.naming(kind))
         for place, kind in zip(placed, map(modality_of, things), strict=True)
     ]
 

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent.collection import Collection
-from latent.cuts import Cuts, cuts_of
 from latent.errors import InputError
 from latent.items import JSON, Item, Modality, Vectors
 from latent.media.fingerprints import distances, prints_of
+from latent.models import registry
+from latent.models.cuts import Cuts
+from latent.settings import Settings
 from service.checks.near_pairs import Places, near_pairs, near_prints
 from service.checks.tiers import NEAR_PICTURE, SAME_PICTURE, Tier, is_near_text
 from service.checks.wording import normalised
@@ -52,12 +54,14 @@ class Duplicates:
     """The groups, strongest and largest first, of how many items, down to which tier.
 
     `unknown` pictures have no hash: they were stored by an older version, or came as vectors.
+    `is_calibrated` says whether the cuts of cosines were fitted to the model.
     """
 
     groups: list[Group]
     items: int
     tier: Tier
     unknown: int
+    is_calibrated: bool
 
     @property
     def extra(self) -> int:
@@ -67,6 +71,7 @@ class Duplicates:
 
 def duplicates(
     collection: Collection,
+    settings: Settings,
     tier: Tier = Tier.NEAR_COPY,
     *,
     progress: Progress = lambda step: None,
@@ -80,14 +85,15 @@ def duplicates(
     progress("reading")
     shelf = _Shelf.of(collection)
     chains = _Chains(len(shelf.ids))
-    for rank, ones, twos in _links(shelf, collection, cuts_of(collection.space), tier, progress):
+    cuts = registry.cuts(collection.space, settings)
+    for rank, ones, twos in _links(shelf, collection, cuts, tier, progress):
         chains.join(rank, ones, twos)
     groups = [
         _group(collection.get([shelf.ids[place] for place in places]), shelf, places, rank)
         for places, rank in chains.groups()
     ]
     groups.sort(key=lambda group: (-group.tier.rank, -len(group.extra), group.keep.id))
-    return Duplicates(groups, len(shelf.ids), tier, shelf.unknown)
+    return Duplicates(groups, len(shelf.ids), tier, shelf.unknown, cuts.is_fitted)
 
 
 def require_findable(tier: Tier) -> None:

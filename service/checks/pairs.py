@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latent.cuts import cuts_of
+from latent.models import registry
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from service.checks.looks import look_at
@@ -39,7 +39,7 @@ def compared(embedder: Embedder, things: Sequence[Thing], settings: Settings) ->
     rows = np.stack(place_now(embedder, things, settings, Timings())).astype(np.float64)
     scores = np.clip(rows @ rows.T, -1.0, 1.0).tolist()
     looks = [look_at(thing, settings) for thing in things]
-    cuts = cuts_of(embedder.space)
+    cuts = registry.cuts(embedder.space, settings)
     tiers = [
         [tier_of(one, other, score, cuts) for other, score in zip(looks, row, strict=True)]
         for one, row in zip(looks, scores, strict=True)

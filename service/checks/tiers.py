@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from latent.cuts import Cuts
 from latent.items import Modality
 from latent.media.fingerprints import apart
+from latent.models.cuts import Cuts
 from service.checks.looks import Look
 from service.checks.overlap import overlap
 from service.checks.wording import containment, normalised, resemblance

@@ -25,7 +25,6 @@ STRONG = ("identical", "same_picture", "same_text", "near_copy", "alike", "parap
 @command_options
 def duplicates(settings: Settings, as_json: bool, *, tier: str, collection: str | None) -> None:
     """Find all groups of copies in a collection, and say which of each to keep."""
-    from latent.cuts import cuts_of
     from latent.wiring import open_store
     from service.checks.duplicates import duplicates as find
     from service.checks.tiers import Tier
@@ -33,7 +32,12 @@ def duplicates(settings: Settings, as_json: bool, *, tier: str, collection: str 
 
     with open_store(settings, must_exist=True) as store, console.status("comparing") as status:
         chosen = store.collection(collection or settings.collection)
-        found = find(chosen, Tier(tier), progress=lambda step: status.update(f"comparing {step}"))
+        found = find(
+            chosen,
+            settings,
+            Tier(tier),
+            progress=lambda step: status.update(f"comparing {step}"),
+        )
     if as_json:
         groups: list[JSON] = [
             {
@@ -51,7 +55,7 @@ def duplicates(settings: Settings, as_json: bool, *, tier: str, collection: str 
                 "count": len(groups),
                 "extra": found.extra,
                 "unknown": found.unknown,
-                "calibrated": cuts_of(chosen.space).is_fitted,
+                "calibrated": found.is_calibrated,
                 "groups": groups,
             }
         )
@@ -90,7 +94,6 @@ def classify(
     model: str | None,
 ) -> None:
     """Choose one of the labels for each file or text, or none of them."""
-    from latent.cuts import cuts_of
     from latent.models import registry
     from service.checks.classify import classify as decide
     from service.checks.classify import labels_of
@@ -114,5 +117,5 @@ def classify(
         }
         for thing, one in zip(things, verdicts, strict=True)
     ]
-    calibrated = cuts_of(embedder.space).is_fitted
+    calibrated = registry.cuts(embedder.space, settings).is_fitted
     print_json({"model": embedder.space.model, "calibrated": calibrated, "results": results})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from latent.cuts import cuts_of
+from latent.models import registry
 from service.answers import CheckAnswer, MatchAnswer
 from service.checks.checks import Seen, asked_look, copies_question, relevant_or_not, seen
 from service.checks.tiers import Tier, closest
@@ -30,7 +30,7 @@ async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckA
     question = relevant_or_not(await desk.run(body.question))
     settings = desk.state.settings
     found = await desk.collection(collection)
-    cuts = cuts_of(found.space)
+    cuts = registry.cuts(found.space, settings)
     look = await desk.run(asked_look, question.parts, found, settings)
     answer = await desk.search(collection, question)
     copies = await desk.run(copies_question, question, look, found, settings.max_k)

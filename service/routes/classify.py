@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from latent.cuts import cuts_of
 from latent.items import Modality, Vectors
+from latent.models import registry
 from service.answers import ClassifyAnswer, ClassifyResult, LabelAnswer
 from service.checks.classify import Labels, Verdict, label_rows, labels_of, modality_of, verdict
 from service.routes.asking import DeskNow, router
@@ -28,7 +28,7 @@ async def classify(body: ClassifyBody, desk: DeskNow) -> ClassifyAnswer:
     for kind in dict.fromkeys(kinds):
         prompts = await desk.place(embedder, labels.prompts(kind))
         rows[kind] = label_rows(np.stack(prompts), labels)
-    cuts = cuts_of(embedder.space)
+    cuts = registry.cuts(embedder.space, desk.state.settings)
     verdicts = [
         verdict(place, rows[kind], labels, cuts.naming(kind))
         for place, kind in zip(places, kinds, strict=True)

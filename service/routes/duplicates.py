@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from latent.cuts import cuts_of
 from service.answers import DuplicatesAnswer, DuplicatesGroup, ItemAnswer
 from service.checks.duplicates import duplicates, require_findable
 from service.routes.asking import SearchDeskNow, router
@@ -26,7 +25,7 @@ async def find_duplicates(
     require_findable(body.tier)
     found = await desk.collection(collection)
     with desk.state.long_work.inside():
-        answer = await desk.run(duplicates, found, body.tier)
+        answer = await desk.run(duplicates, found, desk.state.settings, body.tier)
     return DuplicatesAnswer(
         collection=found.name,
         tier=body.tier,
@@ -34,7 +33,7 @@ async def find_duplicates(
         count=len(answer.groups),
         extra=answer.extra,
         unknown=answer.unknown,
-        calibrated=cuts_of(found.space).is_fitted,
+        calibrated=answer.is_calibrated,
         groups=[
             DuplicatesGroup(
                 tier=group.tier,

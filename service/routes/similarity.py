@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latent.cuts import cuts_of
+from latent.models import registry
 from service.answers import SimilarityAnswer, SimilarityResult
 from service.checks.looks import look_at
 from service.checks.tiers import Tier, tier_of
@@ -30,7 +30,7 @@ async def similarity(body: SimilarityBody, desk: DeskNow) -> SimilarityAnswer:
     with desk.timings.measure("decode"):
         look = partial(look_at, settings=desk.state.settings)
         ours, *theirs = await desk.state.workers.each(look, things)
-    cuts = cuts_of(embedder.space)
+    cuts = registry.cuts(embedder.space, desk.state.settings)
 
     def compare() -> list[Tier]:
         pairs = zip(theirs, scores, strict=True)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latent.cuts import UNFITTED, Sureness
 from latent.errors import InputError
 from latent.items import Modality
 from latent.models.colours import ColourEmbedder
+from latent.models.cuts import UNFITTED, Sureness
 from latent.settings import Settings
 from service.checks.classify import Labels, classify, label_rows, labels_of, sure, verdict
 from service.engine.parts import Picture, Text, Thing

@@ -60,7 +60,7 @@ def note(item_id: str, words: str, at: int = 0) -> Item:
 def found(store: Store, items: Sequence[Item], tier: Tier = Tier.NEAR_COPY) -> Duplicates:
     collection = store.ensure("main")
     collection.put(items)
-    return duplicates(collection, tier)
+    return duplicates(collection, store.settings, tier)
 
 
 def named(result: Duplicates) -> list[tuple[str, set[str]]]:
@@ -92,7 +92,7 @@ def test_near_hashes_are_the_same_picture_or_a_near_copy(store: Store) -> None:
         *(photo("e", HASHES[2], 4), photo("f", flipped(HASHES[2], 90), 5)),
     ]
     assert named(found(store, items)) == [("same_picture", {"a", "b"}), ("near_copy", {"c", "d"})]
-    assert named(duplicates(store.collection("main"), Tier.SAME_PICTURE)) == [
+    assert named(duplicates(store.collection("main"), store.settings, Tier.SAME_PICTURE)) == [
         ("same_picture", {"a", "b"})
     ]
 
@@ -130,7 +130,7 @@ def test_texts_are_grouped_by_their_words(store: Store) -> None:
         ("same_text", {"a", "b", "c"}),
         ("near_copy", {"d", "e"}),
     ]
-    assert named(duplicates(store.collection("main"), Tier.PARAPHRASE))[-1] == (
+    assert named(duplicates(store.collection("main"), store.settings, Tier.PARAPHRASE))[-1] == (
         "paraphrase",
         {"f", "g"},
     )
@@ -144,7 +144,7 @@ def test_chains_are_joined_and_told_by_their_weakest_link(store: Store) -> None:
         photo("d", flipped(HASHES[0], 90), 3),
     ]
     assert named(found(store, items)) == [("near_copy", {"a", "b", "c", "d"})]
-    groups = named(duplicates(store.collection("main"), Tier.SAME_PICTURE))
+    groups = named(duplicates(store.collection("main"), store.settings, Tier.SAME_PICTURE))
     assert groups == [("same_picture", {"a", "b", "c"})]
 
 
@@ -165,7 +165,7 @@ def test_the_largest_is_kept_then_the_oldest(store: Store) -> None:
 
 def test_what_is_only_related_makes_no_groups(store: Store) -> None:
     with pytest.raises(InputError, match=r"related.*there are: identical"):
-        duplicates(store.ensure("main"), Tier.RELATED)
+        duplicates(store.ensure("main"), store.settings, Tier.RELATED)
 
 
 def test_blocks_together_find_what_brute_force_finds(monkeypatch: pytest.MonkeyPatch) -> None:

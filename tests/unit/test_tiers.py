@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from latent.cuts import UNFITTED
 from latent.items import Item, Modality
+from latent.models.cuts import UNFITTED
 from latent.settings import Settings
 from service.checks.looks import Look, contents_of, look_at, look_at_item
 from service.checks.tiers import RANKS, Tier, closest, tier_of
