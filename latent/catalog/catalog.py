@@ -22,11 +22,11 @@ from sqlalchemy.sql import ColumnElement
 from latent.catalog import fields, keywords, tables, writes
 from latent.catalog.changes import Change, Changes, Content, Counts, Match, Written
 from latent.catalog.database import CHUNK, STREAM, chunks, reading, writing
+from latent.catalog.heads import Heads
 from latent.catalog.rows import (
     Condition,
     Entry,
     conditions,
-    to_entry,
     to_item,
     to_source,
     to_vectors,
@@ -45,6 +45,7 @@ class Catalog:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._words = words_of(engine.dialect.name)
+        self._heads = Heads(engine)
 
     @property
     def _is_postgresql(self) -> bool:
@@ -52,6 +53,7 @@ class Catalog:
 
     def close(self) -> None:
         """Let go of every connection."""
+        self._heads.close()
         self._engine.dispose()
 
     # --- collections --------------------------------------------------------------------------
@@ -87,9 +89,7 @@ class Catalog:
 
     def entries(self) -> list[Entry]:
         """Every collection, by name."""
-        with self._reading() as connection:
-            rows = connection.execute(select(collections).order_by(collections.c.name)).all()
-        return [to_entry(row) for row in rows]
+        return list(self._heads.entries().values())
 
     def remove(self, entry: Entry) -> None:
         """Delete a collection and all that is in it."""
@@ -105,8 +105,10 @@ class Catalog:
         Raises:
             UnknownCollectionError: the collection was deleted meanwhile.
         """
-        with self._reading() as connection:
-            return _sequence(connection, entry)
+        now = self._heads.entries().get(entry.uid)
+        if now is None:
+            raise UnknownCollectionError(entry.name)
+        return now.sequence
 
     def counts(self, entry: Entry) -> Counts:
         """How many items of each modality, and how many sources failed."""

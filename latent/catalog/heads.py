@@ -1,0 +1,93 @@
+"""What the catalog says of its collections, read again only when somebody has written since.
+
+Every question asks for them several times; asking the database each time costs more than searching.
+Knows nothing about items.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from latent.catalog.database import reading, translated
+from latent.catalog.rows import Entry, to_entry
+from latent.catalog.tables import collections
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    version: tuple[int, int] | None
+    entries: Mapping[str, Entry]
+
+
+class Heads:
+    """Every collection and the number of its last write. Safe in many threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._watch = _Watch(engine)
+        self._kept = _Kept(None, {})
+
+    def close(self) -> None:
+        """Let go of the connection that watches."""
+        self._watch.close()
+
+    def entries(self) -> Mapping[str, Entry]:
+        """The collections by uid, as they are after everything committed so far.
+
+        Raises:
+            StoreError: the catalog cannot be read.
+        """
+        # Asked before the rows are read: what is written meanwhile is then found out next time.
+        version = self._watch.version()
+        kept = self._kept
+        if version is None or version != kept.version:
+            self._kept = kept = _Kept(version, self._read())
+        return kept.entries
+
+    def _read(self) -> dict[str, Entry]:
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(collections).order_by(collections.c.name)).all()
+        return {row.uid: to_entry(row) for row in rows}
+
+
+class _Watch:
+    """A connection that writes nothing and so notices every commit, of any thread or process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._asking = threading.Lock()
+        self._connection: Any = None
+        self._opened = 0
+
+    def version(self) -> tuple[int, int] | None:
+        """Another number whenever something was committed; None where a database cannot tell."""
+        if self._engine.dialect.name != "sqlite":
+            return None
+        with self._asking, translated():
+            if self._connection is None:
+                self._connection = self._engine.raw_connection()
+                self._connection.detach()
+                self._opened += 1
+            try:
+                # https://www.sqlite.org/pragma.html#pragma_data_version
+                asked = self._connection.dbapi_connection.execute("PRAGMA data_version")
+                # Two connections count for themselves; the numbers of one mean nothing to another.
+                return self._opened, int(asked.fetchone()[0])
+            except sqlite3.Error:  # what is wrong is told to those who read
+                self._let_go()
+                return None
+
+    def close(self) -> None:
+        with self._asking:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
