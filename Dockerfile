@@ -12,15 +12,16 @@ COPY . .
 RUN scripts/setup ${EXTRAS}
 
 RUN useradd --system --uid 10001 --create-home nearfield \
-    && install --directory --owner=nearfield --group=nearfield /data /models
+    && install --directory --owner=nearfield --group=nearfield /data /models /keys
 USER nearfield
 
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     NEARFIELD_DATA=/data \
+    NEARFIELD_KEYS_FILE=/keys/keys.json \
     NEARFIELD_HOST=0.0.0.0 \
     NEARFIELD_PORT=8000
-VOLUME ["/data", "/models"]
+VOLUME ["/data", "/models", "/keys"]
 EXPOSE 8000
 
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

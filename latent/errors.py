@@ -13,7 +13,11 @@
       ModelUnavailableError   the weights are not here and cannot be fetched
       StoreError              the catalog or the index failed
         StorageFullError        there is no room left to write
+      AccessError             whoever asks is not let in
+        UnknownKeyError         no key was sent, or none that is known
+        NotAllowedError         the key is known, but not for this
       OverloadedError         too much work at once; try again later
+        RateLimitError          more requests than the key may make
 
 The message is for people: it says what happened and what to do next. `code` is for programs and
 never changes. Which HTTP status a class gets is decided in `service/problems.py`.
@@ -112,6 +116,24 @@ class StorageFullError(StoreError):
     code = "storage_full"
 
 
+class AccessError(NearfieldError):
+    """Whoever asks is not let in."""
+
+    code = "no_access"
+
+
+class UnknownKeyError(AccessError):
+    """No key was sent, or none that is known."""
+
+    code = "unknown_key"
+
+
+class NotAllowedError(AccessError):
+    """The key is known, but it is not for this."""
+
+    code = "not_allowed"
+
+
 class OverloadedError(NearfieldError):
     """More work than can be done now; `retry_after` is in seconds."""
 
@@ -120,3 +142,9 @@ class OverloadedError(NearfieldError):
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RateLimitError(OverloadedError):
+    """More requests than the key may make in this time."""
+
+    code = "rate_limited"

@@ -73,6 +73,18 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the service listens on.")
+    published: str | None = Field(
+        None, description="Address clients reach it at, where that is not `host` (a container)."
+    )
+    keys_file: Path | None = Field(
+        None, description="File of the API keys; by default `keys.json` in the data folder."
+    )
+    without_keys: bool = Field(
+        False, description="Whether everybody may ask everything, whatever keys there are."
+    )
+    rate_limit: str | None = Field(
+        None, description="Requests a key may make, as in `600/minute`; by default no limit."
+    )
     max_waiting: int = Field(
         256, gt=0, description="Requests that may wait for the model; more get 503."
     )

@@ -19,6 +19,8 @@ from starlette.exceptions import HTTPException
 from latent import __version__
 from latent.errors import NearfieldError
 from latent.settings import Settings
+from service.guard.guard import Guard
+from service.guard.scopes import SCHEMES
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Entrance, Requests
 from service.problems import (
@@ -56,6 +58,7 @@ class Lived(TypedDict):
     """What requests find in `request.state`."""
 
     service: State
+    guard: Guard
 
 
 OpenState = Callable[[Metrics], AbstractAsyncContextManager[State]]
@@ -86,11 +89,12 @@ def create_app(
 ) -> FastAPI:
     """An app of these routers, whose lifespan holds what `open_state` opens."""
     metrics = Metrics()
+    guard = Guard.of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Lived]:
         async with open_state(metrics) as state:
-            yield {"service": state}
+            yield {"service": state, "guard": guard}
 
     app = FastAPI(
         title=title,
@@ -138,6 +142,7 @@ def _document(app: FastAPI, kept: dict[str, Any]) -> dict[str, Any]:
                 routes=app.routes,
             )
         )
+        kept["components"]["securitySchemes"] = SCHEMES
         for operations in kept["paths"].values():
             for operation in operations.values():
                 for status, response in operation["responses"].items():

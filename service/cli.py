@@ -1,4 +1,4 @@
-"""The questions at a prompt: `search`, `walk`, `similar`, `serve`, `models`.
+"""The questions at a prompt: `search`, `walk`, `similar`, `serve`, `keys`, `models`.
 
 Imports what a command needs when it runs, so that `--help` costs nothing and only `serve` loads
 the web framework. Knows nothing about how answers are found.
@@ -17,6 +17,7 @@ from latent.models.catalogue import JOBS
 from latent.settings import Settings
 from latent.terminal import FAILED, command_options, console, out, print_json, warn
 from service.commands.checks import classify, duplicates
+from service.commands.keys import keys
 from service.commands.walk import walk
 
 if TYPE_CHECKING:
@@ -165,14 +166,30 @@ def similar(settings: Settings, as_json: bool, things: Sequence[str], model: str
 )
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0: any free one.")
+@click.option(
+    "--without-keys",
+    is_flag=True,
+    default=None,
+    help="Let everybody ask everything, whatever keys there are.",
+)
 @command_options
-def serve(settings: Settings, as_json: bool, app: str, host: str | None, port: int | None) -> None:
+def serve(
+    settings: Settings,
+    as_json: bool,
+    *,
+    app: str,
+    host: str | None,
+    port: int | None,
+    without_keys: bool | None,
+) -> None:
     """Answer over HTTP: search (everything) or similarity (stateless)."""
+    from service.guard.guard import require_keys
     from service.server import listen, make_app, run
 
-    given = {"host": host, "port": port}
+    given = {"host": host, "port": port, "without_keys": without_keys}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.model_copy(update=changed)
+    require_keys(settings)
     with listen(settings) as (listener, url):
         made = make_app(settings, app)
         if as_json:
@@ -289,7 +306,7 @@ def compile_model(
         raise click.exceptions.Exit(FAILED)
 
 
-commands: list[click.Command] = [search, walk, similar, duplicates, classify, serve, models]
+commands: list[click.Command] = [search, walk, similar, duplicates, classify, serve, keys, models]
 
 
 def _parts(

@@ -44,7 +44,11 @@ STATUS: dict[type[errors.NearfieldError], tuple[int, str]] = {
     errors.ModelUnavailableError: (503, "The model is not available"),
     errors.StoreError: (503, "The store failed"),
     errors.StorageFullError: (507, "No room left"),
+    errors.AccessError: (403, "Not let in"),
+    errors.UnknownKeyError: (401, "A key is needed"),
+    errors.NotAllowedError: (403, "Not with this key"),
     errors.OverloadedError: (503, "Too much work at once"),
+    errors.RateLimitError: (429, "Too many requests"),
 }
 """Every class of the error tree, its HTTP status and its title."""
 
@@ -99,6 +103,8 @@ def on_nearfield_error(request: Request, error: Exception) -> Response:
     headers = {}
     if isinstance(error, errors.OverloadedError):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.UnknownKeyError):
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 15.5.2: a 401 says how to do better
     return problem(kind_of(error), str(error), request_id_of(request), headers=headers)
 
 

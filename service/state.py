@@ -66,8 +66,8 @@ class State:
     readiness: Readiness
     embedder: Callable[[str | None], Embedder]
 
-    def served_models(self) -> set[str]:
-        """Names of the models that requests may use."""
+    def served_models(self, may_see: Callable[[str], bool] = bool) -> set[str]:
+        """Names of the models that requests may use; those of collections that one may see."""
         return {self.settings.model, *registry.BUNDLED}
 
     def serves(self, model: str) -> bool:
@@ -93,8 +93,8 @@ class SearchState(State):
     engine: QueryEngine
     long_work: Door = field(default_factory=partial(Door, 1))
 
-    def served_models(self) -> set[str]:
-        used = {space.model for space in self.store.spaces().values()}
+    def served_models(self, may_see: Callable[[str], bool] = bool) -> set[str]:
+        used = {space.model for name, space in self.store.spaces().items() if may_see(name)}
         return super().served_models() | used
 
     def serves(self, model: str) -> bool:

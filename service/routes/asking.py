@@ -1,4 +1,4 @@
-"""What routes are given: the desk of this request, and how problems look in the document.
+"""What routes are given: who asks, the desk of this request, how problems look in the document.
 
 Knows nothing about single routes.
 """
@@ -13,6 +13,8 @@ from fastapi.routing import APIRoute
 from service import strict_json
 from service.answers import Problem
 from service.desk import Desk, SearchDesk
+from service.guard.guard import Caller, Guard
+from service.guard.scopes import need_of
 from service.state import SearchState, State
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -29,12 +31,15 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """Reads bodies with `StrictRequest`."""
+    """Lets nobody in who may not, before a body is read; reads bodies with `StrictRequest`."""
 
     def get_route_handler(self) -> Any:
         handle = super().get_route_handler()
+        need = need_of(self.openapi_extra)
 
         async def handle_strictly(request: Request) -> Any:
+            guard: Guard = request.state.guard
+            request.state.caller = guard.admit(request, need)
             return await handle(StrictRequest(request.scope, request.receive))
 
         return handle_strictly
@@ -61,6 +66,13 @@ async def _search_desk(request: Request) -> SearchDesk:
     return SearchDesk(state, request.state.timings)
 
 
+def _caller(request: Request) -> Caller:
+    caller = request.state.caller
+    assert isinstance(caller, Caller)
+    return caller
+
+
+CallerNow = Annotated[Caller, Depends(_caller)]
 StateNow = Annotated[State, Depends(_state)]
 DeskNow = Annotated[Desk, Depends(_desk)]
 SearchDeskNow = Annotated[SearchDesk, Depends(_search_desk)]

@@ -11,6 +11,7 @@ from service.answers import CheckAnswer, MatchAnswer
 from service.checks.checks import Seen, asked_look, copies_question, relevant_or_not, seen
 from service.checks.tiers import Tier, closest
 from service.engine.questions import IDENTICAL
+from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import CheckBody
 
@@ -21,6 +22,7 @@ routes = router("search")
     "/v1/collections/{collection}/check",
     response_model=CheckAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckAnswer:
     """Compare one thing with a collection, and tell how alike each match is.

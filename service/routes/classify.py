@@ -8,13 +8,14 @@ from latent.items import Modality, Vectors
 from latent.models import registry
 from service.answers import ClassifyAnswer, ClassifyResult, LabelAnswer
 from service.checks.classify import Labels, Verdict, label_rows, labels_of, modality_of, verdict
+from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
 from service.schemas import ClassifyBody, things_of
 
 routes = router("models")
 
 
-@routes.post("/v1/classify", response_model=ClassifyAnswer)
+@routes.post("/v1/classify", response_model=ClassifyAnswer, openapi_extra=needs(Scope.READ))
 async def classify(body: ClassifyBody, desk: DeskNow) -> ClassifyAnswer:
     """The label of each input with its probability; null where none of them fits."""
     desk.require_few(body.inputs, "inputs")

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from service.answers import CollectionAnswer, CollectionsAnswer, DeletedAnswer
-from service.routes.asking import SearchDeskNow, router
+from service.guard.scopes import Scope, needs
+from service.routes.asking import CallerNow, SearchDeskNow, router
 from service.schemas import CollectionBody
 
 routes = router("collections")
 
 
-@routes.get("/v1/collections", response_model=CollectionsAnswer)
-async def list_collections(desk: SearchDeskNow) -> CollectionsAnswer:
-    """All collections, by name."""
+@routes.get("/v1/collections", response_model=CollectionsAnswer, openapi_extra=needs(Scope.READ))
+async def list_collections(desk: SearchDeskNow, caller: CallerNow) -> CollectionsAnswer:
+    """All collections, by name; those that the key is for."""
     found = await desk.run(desk.state.store.collections)
-    return CollectionsAnswer(collections=[CollectionAnswer.of(summary) for summary in found])
+    seen = [summary for summary in found if caller.may_see(summary.name)]
+    return CollectionsAnswer(collections=[CollectionAnswer.of(summary) for summary in seen])
 
 
-@routes.get("/v1/collections/{collection}", response_model=CollectionAnswer)
+@routes.get(
+    "/v1/collections/{collection}", response_model=CollectionAnswer, openapi_extra=needs(Scope.READ)
+)
 async def get_collection(collection: str, desk: SearchDeskNow) -> CollectionAnswer:
     """What a collection holds, and how it is searched."""
     found = await desk.collection(collection)
     return CollectionAnswer.of(await desk.run(found.summary))
 
 
-@routes.put("/v1/collections/{collection}", response_model=CollectionAnswer)
+@routes.put(
+    "/v1/collections/{collection}",
+    response_model=CollectionAnswer,
+    openapi_extra=needs(Scope.ADMIN),
+)
 async def put_collection(
     collection: str, body: CollectionBody, desk: SearchDeskNow
 ) -> CollectionAnswer:
@@ -35,7 +43,9 @@ async def put_collection(
     return CollectionAnswer.of(await desk.run(found.summary))
 
 
-@routes.delete("/v1/collections/{collection}", response_model=DeletedAnswer)
+@routes.delete(
+    "/v1/collections/{collection}", response_model=DeletedAnswer, openapi_extra=needs(Scope.ADMIN)
+)
 async def delete_collection(collection: str, desk: SearchDeskNow) -> DeletedAnswer:
     """Remove a collection with all its items."""
     await desk.run(desk.state.store.delete, collection)

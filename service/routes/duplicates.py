@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.answers import DuplicatesAnswer, DuplicatesGroup, ItemAnswer
 from service.checks.duplicates import duplicates, require_findable
+from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import DuplicatesBody
 
@@ -14,6 +15,7 @@ routes = router("search")
     "/v1/collections/{collection}/duplicates",
     response_model=DuplicatesAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def find_duplicates(
     collection: str, body: DuplicatesBody, desk: SearchDeskNow

@@ -12,13 +12,14 @@ from latent.items import Vector
 from latent.models.embedder import Embedder
 from service.answers import EmbeddingAnswer, EmbeddingsAnswer, Usage
 from service.engine.parts import Text, Thing
+from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
 from service.schemas import EmbeddingsBody, things_of
 
 routes = router("models")
 
 
-@routes.post("/v1/embeddings", response_model=EmbeddingsAnswer)
+@routes.post("/v1/embeddings", response_model=EmbeddingsAnswer, openapi_extra=needs(Scope.READ))
 async def embeddings(body: EmbeddingsBody, desk: DeskNow) -> EmbeddingsAnswer:
     """Place texts and pictures; each vector has length 1."""
     forms = body.input if isinstance(body.input, list) else [body.input]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
+from service.guard.scopes import OPEN, Scope, needs
 from service.metrics import CONTENT_TYPE
 from service.problems import NOT_READY, problem, request_id_of
 from service.routes.asking import StateNow, router
@@ -11,13 +12,13 @@ from service.routes.asking import StateNow, router
 routes = router("operation")
 
 
-@routes.get("/healthz")
+@routes.get("/healthz", openapi_extra=OPEN)
 async def healthz() -> dict[str, str]:
     """Says `ok` as long as the process answers."""
     return {"status": "ok"}
 
 
-@routes.get("/readyz", response_model=dict[str, str])
+@routes.get("/readyz", response_model=dict[str, str], openapi_extra=OPEN)
 async def readyz(request: Request, state: StateNow) -> object:
     """Says `ready` once the model and the indexes are loaded; until then 503 and why."""
     reason = state.readiness.reason
@@ -27,7 +28,7 @@ async def readyz(request: Request, state: StateNow) -> object:
     return {"status": "ready"}
 
 
-@routes.get("/metrics", response_class=Response)
+@routes.get("/metrics", response_class=Response, openapi_extra=needs(Scope.READ, of_all=True))
 async def metrics(state: StateNow) -> Response:
     """Counts and durations in the Prometheus text format."""
     return Response(await state.workers.run(state.metrics.text), media_type=CONTENT_TYPE)

@@ -21,6 +21,7 @@ from service.answers import (
     ScrollAnswer,
 )
 from service.engine import cursors
+from service.guard.scopes import Scope, needs
 from service.live import Given
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import CountBody, Id, ItemsBody, ScrollBody
@@ -32,6 +33,7 @@ routes = router("items")
     "/v1/collections/{collection}/items",
     response_model=ItemsAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.WRITE),
 )
 async def put_items(collection: str, body: ItemsBody, desk: SearchDeskNow) -> ItemsAnswer:
     """Store items, replacing those of the same id, in one transaction.
@@ -47,6 +49,7 @@ async def put_items(collection: str, body: ItemsBody, desk: SearchDeskNow) -> It
     "/v1/collections/{collection}/items/upload",
     response_model=ItemsAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.WRITE),
 )
 async def upload_items(
     collection: str,
@@ -72,6 +75,7 @@ async def upload_items(
     "/v1/collections/{collection}/items/scroll",
     response_model=ScrollAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def scroll(collection: str, body: ScrollBody, desk: SearchDeskNow) -> ScrollAnswer:
     """Read a collection page by page, in order of arrival."""
@@ -89,7 +93,11 @@ async def scroll(collection: str, body: ScrollBody, desk: SearchDeskNow) -> Scro
     )
 
 
-@routes.post("/v1/collections/{collection}/items/count", response_model=CountAnswer)
+@routes.post(
+    "/v1/collections/{collection}/items/count",
+    response_model=CountAnswer,
+    openapi_extra=needs(Scope.READ),
+)
 async def count(collection: str, body: CountBody, desk: SearchDeskNow) -> CountAnswer:
     """How many items match."""
     found = await desk.collection(collection)
@@ -101,6 +109,7 @@ async def count(collection: str, body: CountBody, desk: SearchDeskNow) -> CountA
     "/v1/collections/{collection}/items/{id:path}",
     response_model=ItemAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def get_item(
     collection: str, id: str, desk: SearchDeskNow, with_vector: bool = False
@@ -111,7 +120,11 @@ async def get_item(
     return ItemAnswer.of(item, with_vector=with_vector)
 
 
-@routes.delete("/v1/collections/{collection}/items/{id:path}", response_model=DeletedAnswer)
+@routes.delete(
+    "/v1/collections/{collection}/items/{id:path}",
+    response_model=DeletedAnswer,
+    openapi_extra=needs(Scope.WRITE),
+)
 async def delete_item(collection: str, id: str, desk: SearchDeskNow) -> DeletedAnswer:
     """Remove one item."""
     found = await desk.collection(collection)

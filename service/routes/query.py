@@ -11,6 +11,7 @@ from service import filters
 from service.answers import QueryAnswer, WalkAnswer
 from service.engine import phrases
 from service.engine.parts import Part, Picture
+from service.guard.scopes import Scope, needs
 from service.query import Mode, Question
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import QueryBody, WalkBody
@@ -22,6 +23,7 @@ routes = router("search")
     "/v1/collections/{collection}/query",
     response_model=QueryAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def query(collection: str, body: QueryBody, desk: SearchDeskNow) -> QueryAnswer:
     """Search a collection; `score` is the cosine, higher is closer.
@@ -38,6 +40,7 @@ async def query(collection: str, body: QueryBody, desk: SearchDeskNow) -> QueryA
     "/v1/collections/{collection}/search",
     response_model=QueryAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def search(
     collection: str,
@@ -81,6 +84,7 @@ async def search(
     "/v1/collections/{collection}/query/upload",
     response_model=QueryAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def query_upload(
     collection: str,
@@ -120,6 +124,7 @@ async def query_upload(
     "/v1/collections/{collection}/walk",
     response_model=WalkAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def walk(collection: str, body: WalkBody, desk: SearchDeskNow) -> WalkAnswer:
     """Walk from one thing to another by what is near the way between them.

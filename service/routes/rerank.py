@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from service.answers import RerankAnswer, RerankResult
+from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
 from service.schemas import RerankBody, things_of
 
 routes = router("models")
 
 
-@routes.post("/v1/rerank", response_model=RerankAnswer)
+@routes.post("/v1/rerank", response_model=RerankAnswer, openapi_extra=needs(Scope.READ))
 async def rerank(body: RerankBody, desk: DeskNow) -> RerankAnswer:
     """Documents by their index, best first, ties in the order they were given."""
     desk.require_few(body.documents, "documents")

@@ -12,13 +12,19 @@ from service.answers import SimilarityAnswer, SimilarityResult
 from service.checks.looks import look_at
 from service.checks.tiers import Tier, tier_of
 from service.engine.relevance import PairJudge, kind_of
+from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
 from service.schemas import SimilarityBody, things_of
 
 routes = router("models")
 
 
-@routes.post("/v1/similarity", response_model=SimilarityAnswer, response_model_exclude_unset=True)
+@routes.post(
+    "/v1/similarity",
+    response_model=SimilarityAnswer,
+    response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
+)
 async def similarity(body: SimilarityBody, desk: DeskNow) -> SimilarityAnswer:
     """The cosine of the source with each target, its tier, and whether it is a match, if asked."""
     desk.require_few(body.targets, "targets")

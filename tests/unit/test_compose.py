@@ -37,8 +37,9 @@ def test_the_compose_file_follows_the_compose_specification() -> None:
     assert list(Draft7Validator(schema).iter_errors(broken))
 
 
-def test_there_are_three_services_of_one_dockerfile() -> None:
-    assert set(SERVICES) == {"search", "similarity", "indexer"}
+def test_there_are_three_services_of_one_dockerfile_and_one_to_make_keys() -> None:
+    assert set(SERVICES) == {"search", "similarity", "indexer", "keys"}
+    assert [name for name, one in SERVICES.items() if one.get("profiles")] == ["keys"]
     for service in SERVICES.values():
         assert service["build"]["context"] == "."
         assert service["image"] == "nearfield"
@@ -48,9 +49,16 @@ def test_there_are_three_services_of_one_dockerfile() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_command_is_one_that_nearfield_knows(name: str) -> None:
     """Parsed by the real command line, and not run."""
+    started, *before = SERVICES[name].get("entrypoint", ["nearfield"])
+    assert started == "nearfield"
+    group: click.Group = main
+    for word in before:
+        inner = group.get_command(click.Context(group), word)
+        assert isinstance(inner, click.Group)
+        group = inner
     command, *arguments = SERVICES[name]["command"]
-    context = click.Context(main)
-    found = main.get_command(context, command)
+    context = click.Context(group)
+    found = group.get_command(context, command)
     assert found is not None
     found.make_context(command, list(arguments), parent=context)
     with pytest.raises(click.UsageError):
@@ -61,9 +69,17 @@ def test_ports_are_on_this_machine_unless_asked() -> None:
     for service in SERVICES.values():
         for port in service.get("ports", []):
             assert port.startswith("${BIND:-127.0.0.1}:")
-    assert [
-        len(SERVICES[name].get("ports", [])) for name in ("search", "similarity", "indexer")
-    ] == [*(1, 1, 0)]
+    ports = {name: len(one.get("ports", [])) for name, one in SERVICES.items()}
+    assert ports == {"search": 1, "similarity": 1, "indexer": 0, "keys": 0}
+
+
+def test_the_address_they_are_reached_at_decides_whether_keys_are_needed() -> None:
+    for name in ("search", "similarity"):
+        given = SERVICES[name]["environment"]
+        assert given["NEARFIELD_PUBLISHED"] == "${BIND:-127.0.0.1}"
+        folder = given["NEARFIELD_KEYS_FILE"].rpartition("/")[0]
+        assert f"keys:{folder}:ro" in SERVICES[name]["volumes"]
+        assert f"keys:{folder}" in SERVICES["keys"]["volumes"]
 
 
 def test_search_and_indexer_share_the_data_and_photos_are_read_only() -> None:
@@ -141,7 +157,8 @@ def test_the_health_check_asks_a_route_that_exists() -> None:
     compile(program[2], "healthcheck", "exec")
     (path,) = re.findall(r"http://127\.0\.0\.1:8000(/\w+)", program[2])
     assert path in similarity_app(Settings()).openapi()["paths"]
-    assert SERVICES["indexer"]["healthcheck"] == {"disable": True}
+    for name in ("indexer", "keys"):
+        assert SERVICES[name]["healthcheck"] == {"disable": True}
 
 
 def test_what_is_not_needed_stays_out_of_the_image() -> None:

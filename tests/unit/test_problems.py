@@ -70,7 +70,11 @@ def test_the_statuses_are_those_of_the_house() -> None:
         "ModelUnavailableError": 503,
         "StoreError": 503,
         "StorageFullError": 507,
+        "AccessError": 403,
+        "UnknownKeyError": 401,
+        "NotAllowedError": 403,
         "OverloadedError": 503,
+        "RateLimitError": 429,
     }
 
 

@@ -1,0 +1,5 @@
+"""Who may ask for what, and how often.
+
+Reading order: `scopes` (what an endpoint needs) → `keys` (what a key is, and what is kept of it) →
+`keyring` (the file they are kept in) → `rates` (how often) → `guard` (lets a request in or not).
+"""
