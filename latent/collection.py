@@ -28,9 +28,12 @@ from latent.index.plans import Trace, Way
 from latent.index.samples import Sample, Samples
 from latent.index.served import Limits, ServedIndex
 from latent.index.vectors import Keys
-from latent.items import JSON, Hit, Item, Modality, Source, Vector, Vectors
+from latent.items import JSON, Hit, Item, Metadata, Modality, Source, Vector, Vectors
 from latent.media.picture_hashes import PictureHashes
 from latent.space import Space, unit_rows
+
+VIEWS = "views"
+"""The folder, beside that of the indexes, of what collections are looked at with."""
 
 MOST_TURNS = 5  # tries to see matches and index at one moment while others write
 
@@ -61,6 +64,7 @@ class Collection:
     """Items by id, and the nearest of them. Safe among threads and beside other processes."""
 
     def __init__(self, catalog: Catalog, entry: Entry, folder: Path, limits: Limits) -> None:
+        self._views = folder.parent.parent / VIEWS / entry.uid
         self._catalog = catalog
         self._entry = entry
         self._index = ServedIndex(catalog, entry, folder, limits)
@@ -81,6 +85,11 @@ class Collection:
     def space(self) -> Space:
         """The space all items are in."""
         return self._entry.space
+
+    @property
+    def views(self) -> Path:
+        """A folder for what it is looked at with, such as thumbnails; it may not be there yet."""
+        return self._views
 
     # --- live items ---------------------------------------------------------------------------
 
@@ -321,6 +330,13 @@ class Collection:
     def contents(self) -> Iterator[Content]:
         """What tells every item from its copies, in order of arrival."""
         return self._catalog.contents(self._entry)
+
+    def facts(
+        self, *, where: Where | Filter | None = None, modality: Modality | None = None
+    ) -> Iterator[tuple[Modality, Metadata]]:
+        """Modality and metadata of every item that matches."""
+        tree = filters.parse(where)
+        return self._catalog.facts(self._entry, where=tree, modality=modality)
 
     def vectors(self) -> tuple[Keys, Vectors]:
         """All vectors as they are searched: keys ascending, `(n,)`, and rows `(n, dim)`."""

@@ -71,6 +71,12 @@ class Settings(BaseSettings):
         description="Changes that call for a new snapshot, if they are a twentieth of the items.",
     )
 
+    thumbnail_bytes: int = Field(
+        2_000_000_000,
+        ge=0,
+        description="Thumbnails of a collection that are kept; those made first go first.",
+    )
+
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the service listens on.")
     published: str | None = Field(

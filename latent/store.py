@@ -13,7 +13,7 @@ from pathlib import Path
 
 from latent.catalog.catalog import Catalog
 from latent.catalog.rows import Entry
-from latent.collection import Collection, Summary
+from latent.collection import VIEWS, Collection, Summary
 from latent.errors import InputError, SpaceMismatchError, UnknownCollectionError
 from latent.index.served import Limits
 from latent.models.embedder import Embedder
@@ -114,7 +114,8 @@ class Store:
         self._catalog.remove(entry)
         with self._opening:
             self._collections.pop(entry.uid, None)
-        shutil.rmtree(self._index_folder / entry.uid, ignore_errors=True)
+        for folder in (self._index_folder, self._index_folder.parent / VIEWS):
+            shutil.rmtree(folder / entry.uid, ignore_errors=True)
 
     def embedder(self, model: str | None = None) -> Embedder:
         """The model of that name (or the default one), loaded once.

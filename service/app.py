@@ -35,12 +35,14 @@ from service.routes import (
     collections,
     duplicates,
     embeddings,
+    facets,
     health,
     items,
     models,
     query,
     rerank,
     similarity,
+    thumbnails,
 )
 from service.state import State, open_search_state, open_similarity_state
 from service.web.reference import page
@@ -50,6 +52,7 @@ SIMILARITY_ROUTES = [
 ]
 SEARCH_ROUTES = [
     *(module.routes for module in (query, check, duplicates, items, collections)),
+    *(module.routes for module in (facets, thumbnails)),
     *SIMILARITY_ROUTES,
 ]
 

@@ -20,6 +20,7 @@ from service.checks.looks import hash_of_picture
 from service.desk import SearchDesk
 from service.embedding.pictures import picture_bytes
 from service.engine.parts import Picture, Text, Thing, coordinates
+from service.explore import pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ async def put(desk: SearchDesk, name: str, items: Sequence[Given]) -> tuple[list
     placed = {i: place for i, place in places.items() if not isinstance(place, NearfieldError)}
     looks = await _looks(desk, {i: changed[i] for i in placed})
     ready = [changed[i].placed(place, looks.get(i)) for i, place in placed.items()]
+    await _keep(desk, collection, dict(zip(placed, ready, strict=True)), changed)
     with desk.timings.measure("catalog"):
         sequence = await desk.run(_store, collection, ready)
     outcomes = [_outcome(given.id, drafts[i], places.get(i)) for i, given in enumerate(items)]
@@ -181,6 +183,25 @@ def _checked(vector: Vector, dim: int) -> Vector | NearfieldError:
     except (InputError, SpaceMismatchError) as error:
         return error
     return unit
+
+
+async def _keep(
+    desk: SearchDesk,
+    collection: Collection,
+    ready: Mapping[int, Item],
+    drafts: Mapping[int, Draft],
+) -> None:
+    """Keep a small copy of each upload, for it cannot be read again."""
+    whats = [(item, drafts[i].what) for i, item in ready.items()]
+    uploads = [(item, what.content) for item, what in whats if isinstance(what, Picture)]
+    if not uploads:
+        return
+
+    def keep_one(upload: tuple[Item, bytes]) -> None:
+        pictures.keep(collection, *upload, desk.state.settings)
+
+    with desk.timings.measure("decode"):
+        await desk.state.workers.each(keep_one, uploads)
 
 
 def _store(collection: Collection, items: Sequence[Item]) -> int:

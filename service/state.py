@@ -25,6 +25,7 @@ from latent.store import Store
 from latent.wiring import open_store
 from service.embedding.placing import Placer
 from service.embedding.workers import Door, Workers
+from service.explore.explorer import Explorer
 from service.metrics import Metrics
 from service.query import QueryEngine
 
@@ -91,6 +92,7 @@ class SearchState(State):
 
     store: Store
     engine: QueryEngine
+    explorer: Explorer
     long_work: Door = field(default_factory=partial(Door, 1))
 
     def served_models(self, may_see: Callable[[str], bool] = bool) -> set[str]:
@@ -142,6 +144,7 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
                 embedder=store.embedder,
                 store=store,
                 engine=QueryEngine(store),
+                explorer=Explorer(store),
             )
             metrics.watch_items(lambda: {one.name: one.items for one in store.collections()})
             warm = partial(keep_warming, state.readiness, lambda: warm_store(store))

@@ -35,7 +35,7 @@ from latent.catalog.tables import collections, items, sources, tombstones
 from latent.catalog.word_tables import differences, items_with_contents, words_of
 from latent.errors import InputError, UnknownCollectionError
 from latent.filters.language import Filter
-from latent.items import Item, Modality, Source
+from latent.items import Item, Metadata, Modality, Source
 from latent.space import Space
 
 
@@ -310,6 +310,16 @@ class Catalog:
         with self._reading() as connection:
             for row in connection.execute(query, execution_options={"yield_per": STREAM}):
                 yield Content(row.key, row.id, Modality(row.modality), *row[3:])
+
+    def facts(
+        self, entry: Entry, *, where: Filter | None = None, modality: Modality | None = None
+    ) -> Iterator[tuple[Modality, Metadata]]:
+        """Modality and metadata of every item that matches, seen at one moment."""
+        query = select(items.c.modality, items.c.metadata)
+        with self._reading() as connection:
+            query = query.where(*self._conditions(connection, entry, where, modality))
+            for row in connection.execute(query, execution_options={"yield_per": STREAM}):
+                yield Modality(row.modality), row.metadata
 
     def picture_hashes(self, entry: Entry) -> tuple[int, list[int], list[str]]:
         """The sequence, and key and hash of every picture whose hash says something."""

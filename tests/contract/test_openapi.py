@@ -89,6 +89,8 @@ def test_the_endpoints_are_those_of_the_house() -> None:
         "/v1/collections": {"get"},
         "/v1/collections/{collection}": {"get", "put", "delete"},
         "/v1/collections/{collection}/check": {"post"},
+        "/v1/collections/{collection}/facets": {"get"},
+        "/v1/collections/{collection}/thumbnails/{id}": {"get"},
         "/v1/collections/{collection}/items": {"put"},
         "/v1/collections/{collection}/items/count": {"post"},
         "/v1/collections/{collection}/items/scroll": {"post"},

@@ -23,6 +23,7 @@ from latent.store import Store
 from service.app import SEARCH_ROUTES, create_app, search_app
 from service.embedding.placing import Placer
 from service.embedding.workers import Workers
+from service.explore.explorer import Explorer
 from service.metrics import Metrics
 from service.query import QueryEngine
 from service.state import Readiness, SearchState, door_of
@@ -203,6 +204,7 @@ def test_nothing_is_embedded_for_what_is_unchanged(settings: Settings) -> None:
             embedder=store.embedder,
             store=store,
             engine=QueryEngine(store),
+            explorer=Explorer(store),
         )
         await placer.close()
         workers.close()

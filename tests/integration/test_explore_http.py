@@ -1,0 +1,82 @@
+"""Looking around in a collection over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from latent.settings import Settings
+from service.app import search_app
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(search_app(settings)) as opened:
+        opened.put("/v1/collections/main", json={"model": "colours"})
+        yield opened
+
+
+def upload(client: TestClient, photos: Path, *names: str) -> None:
+    files = [("files", (f"{name}.png", (photos / f"{name}.png").read_bytes())) for name in names]
+    answer = client.post(
+        "/v1/collections/main/items/upload", files=files, data={"ids": list(names)}
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_facets_follow_the_filter_and_every_write(client: TestClient) -> None:
+    things = [{"id": str(n), "text": "red", "metadata": {"year": 2000 + n}} for n in range(3)]
+    client.put("/v1/collections/main/items", json={"items": things})
+    url = "/v1/collections/main/facets"
+    everything = client.get(url).json()
+    assert everything["items"] == 3
+    (year,) = everything["fields"]
+    assert (year["kind"], year["min"], year["max"]) == ("number", 2000, 2002)
+    step = year["steps"][-1]
+    late = {"year": {"$gte": step["from"], "$lt": step["to"]}}
+    assert client.post(f"{url[:-6]}items/count", json={"filter": late}).json()["count"] == 1
+    assert client.get(url, params={"filter": '{"year": {"$gt": 2000}}'}).json()["items"] == 2
+    client.delete("/v1/collections/main/items/0")
+    assert client.get(url).json()["items"] == 2
+    assert client.get(url, params={"filter": '{"yaer": 1}'}).json()["code"] == "invalid_filter"
+
+
+def test_an_upload_has_a_thumbnail_that_is_not_sent_twice(client: TestClient, photos: Path) -> None:
+    upload(client, photos, "green")
+    answer = client.get("/v1/collections/main/thumbnails/green")
+    assert answer.headers["content-type"] == "image/webp"
+    red, green, blue = Image.open(BytesIO(answer.content)).convert("RGB").getpixel((3, 3))  # type: ignore[misc]
+    assert green > 140
+    assert max(red, blue) < 40
+    again = client.get(
+        "/v1/collections/main/thumbnails/green", headers={"If-None-Match": answer.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_an_item_that_shows_something_else_has_another_thumbnail(
+    client: TestClient, photos: Path
+) -> None:
+    upload(client, photos, "green")
+    before = client.get("/v1/collections/main/thumbnails/green")
+    (photos / "green.png").write_bytes((photos / "red.png").read_bytes())
+    upload(client, photos, "green")
+    after = client.get("/v1/collections/main/thumbnails/green")
+    assert before.headers["etag"] != after.headers["etag"]
+    assert before.content != after.content
+
+
+def test_an_item_without_a_picture_says_why(client: TestClient) -> None:
+    client.put(
+        "/v1/collections/main/items",
+        json={"items": [{"id": "a/b", "text": "red"}]},
+    )
+    answer = client.get("/v1/collections/main/thumbnails/a/b")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    answer = client.get("/v1/collections/main/thumbnails/nobody")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_item")
