@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     rate_limit: str | None = Field(
         None, description="Requests a key may make, as in `600/minute`; by default no limit."
     )
+    cors_origins: str | None = Field(
+        None, description="Origins whose pages may ask from a browser, with commas; none else may."
+    )
     max_waiting: int = Field(
         256, gt=0, description="Requests that may wait for the model; more get 503."
     )

@@ -15,11 +15,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from latent import __version__
 from latent.errors import NearfieldError
 from latent.settings import Settings
 from service.guard.guard import Guard
+from service.guard.headers import Shielded, allowed_origins
 from service.guard.scopes import SCHEMES
 from service.metrics import Metrics
 from service.middleware import BodyLimit, Entrance, Requests
@@ -111,6 +113,15 @@ def create_app(
     app.add_middleware(Entrance)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Requests, metrics=metrics)
+    if origins := allowed_origins(settings):
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(Shielded)
     app.add_exception_handler(NearfieldError, on_nearfield_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, on_http_exception)
@@ -130,7 +141,7 @@ def _add_pages(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
         return HTMLResponse(page(document()), headers={"Content-Security-Policy": policy})
 
 

@@ -8,6 +8,7 @@ script that sends to another host than its own.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -17,10 +18,11 @@ from latent.errors import AccessError
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def refuse_strangers(request: Request, *, by_name: bool) -> None:
+def refuse_strangers(request: Request, origins: Sequence[str], *, by_name: bool) -> None:
     """Keep out what a browser sends for a page of another host.
 
     Args:
+        origins: those whose pages may ask.
         by_name: also refuse to be called by a name that anybody could let lead here.
 
     Raises:
@@ -32,7 +34,9 @@ def refuse_strangers(request: Request, *, by_name: bool) -> None:
             f"this service is not called {host[:100]!r}; reach it by its address, or start it "
             "with keys or --without-keys"
         )
-    if request.method not in _SAFE and _is_from_elsewhere(request, host):
+    origin = request.headers.get("origin")
+    is_elsewhere = origin is not None and origin.partition("://")[2].lower() != host.lower()
+    if is_elsewhere and origin not in origins and request.method not in _SAFE:
         raise AccessError("a page of another host may not send anything here")
 
 
@@ -49,9 +53,3 @@ def is_ours(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_from_elsewhere(request: Request, host: str) -> bool:
-    """Whether the browser says that another origin than this one sends it (Fetch, 3.2)."""
-    origin = request.headers.get("origin")
-    return origin is not None and origin.partition("://")[2].lower() != host.lower()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -16,6 +17,7 @@ from fastapi import Request
 from latent.errors import InputError, NotAllowedError, UnknownKeyError
 from latent.settings import Settings
 from service.guard.browsers import refuse_strangers
+from service.guard.headers import allowed_origins
 from service.guard.keyring import Keyring
 from service.guard.keys import Key, id_in, is_key
 from service.guard.rates import Rates, rate_of
@@ -41,8 +43,16 @@ class Caller:
 class Guard:
     """Asks for keys: always, never, or (None) from the moment on that there is a file of them."""
 
-    def __init__(self, keyring: Keyring, *, asks: bool | None, rate: str | None) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        *,
+        asks: bool | None,
+        rate: str | None,
+        origins: Sequence[str] = (),
+    ) -> None:
         self._keyring = keyring
+        self._origins = origins
         self._asks = asks
         self._rate = rate
         self._rates = Rates()
@@ -52,12 +62,17 @@ class Guard:
         """The one that the settings ask for.
 
         Raises:
-            InputError: the rate limit is none.
+            InputError: the rate limit, or an origin, is none.
         """
         if settings.rate_limit is not None:
             rate_of(settings.rate_limit)
         asks = False if settings.without_keys else is_public(settings) or None
-        return cls(Keyring.of(settings), asks=asks, rate=settings.rate_limit)
+        return cls(
+            Keyring.of(settings),
+            asks=asks,
+            rate=settings.rate_limit,
+            origins=allowed_origins(settings),
+        )
 
     def admit(self, request: Request, need: Need | None) -> Caller:
         """Whoever asks, if they may.
@@ -74,7 +89,7 @@ class Guard:
         if self._asks is None and self._keyring.exists():
             self._asks = True
         if not self._asks:
-            refuse_strangers(request, by_name=self._asks is None)
+            refuse_strangers(request, self._origins, by_name=self._asks is None)
             return Caller()
         key = self._known(request)
         if rate := key.rate or self._rate:
