@@ -365,10 +365,16 @@ class DuplicatesAnswer(BaseModel):
 
 
 class RerankResult(BaseModel):
-    """`relevance_score` is between 0 and 1, higher is closer: (cosine + 1) / 2 in this form."""
+    """`relevance_score` is between 0 and 1, higher is closer: (cosine + 1) / 2 in this form.
+
+    `score` is the cosine. `relevance` says how surely the document is meant; it is null where none
+    was learnt of the model.
+    """
 
     index: int
     relevance_score: float
+    score: float
+    relevance: float | None
 
 
 class RerankAnswer(BaseModel):

@@ -1,4 +1,4 @@
-"""The questions at a prompt: `search`, `walk`, `similar`, `serve`, `keys`, `models`.
+"""The questions at a prompt: `search`, `serve`, `models`; more of them are in `commands`.
 
 Imports what a command needs when it runs, so that `--help` costs nothing and only `serve` loads
 the web framework. Knows nothing about how answers are found.
@@ -16,6 +16,7 @@ from latent.items import JSON, Modality
 from latent.models.catalogue import JOBS
 from latent.settings import Settings
 from latent.terminal import FAILED, command_options, console, out, print_json, warn
+from service.commands.alike import check, similar
 from service.commands.checks import classify, duplicates
 from service.commands.keys import keys
 from service.commands.walk import walk
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1),
     help="Leave out hits that are less surely what is meant; 0 leaves none out.",
 )
+@click.option("--cursor", metavar="TEXT", help="Hits behind those of an answer: its cursor.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Also write the hits as a picture.")
 @click.option("--explain", is_flag=True, help="Also say how the hits were found.")
 @click.option(
@@ -73,6 +75,7 @@ def search(
     k: int,
     collection: str | None,
     min_relevance: float | None,
+    cursor: str | None,
     sheet: Path | None,
     explain: bool,
     analogy: tuple[str, str, str] | None,
@@ -98,6 +101,7 @@ def search(
             k,
             filters.read(where),
             only,
+            cursor,
             explain=explain,
             is_analogy=analogy is not None,
             mode=Mode(mode),
@@ -123,37 +127,6 @@ def search(
         out.print(hits_table(answer.hits))
     else:
         console.print(nothing_found(question, settings))
-
-
-@click.command()
-@click.argument("things", nargs=-1, required=True)
-@click.option("--model", metavar="NAME", help="Which model compares them.")
-@command_options
-def similar(settings: Settings, as_json: bool, things: Sequence[str], model: str | None) -> None:
-    """Compare two or more files or texts: the cosine of each pair, and its tier."""
-    from latent.models import registry
-    from service.checks.pairs import compared
-    from service.commands import prompted
-    from service.commands.check_tables import tiers_table
-    from service.commands.tables import scores_table
-
-    if len(things) < 2:
-        raise click.UsageError("name at least two files or texts")
-    embedder = registry.load(model or settings.model, settings)
-    pairs = compared(embedder, [prompted.thing(settings, given) for given in things], settings)
-    if as_json:
-        print_json(
-            {
-                "model": embedder.space.model,
-                "things": list(things),
-                "scores": [list(row) for row in pairs.scores],
-                "tiers": [[tier.value for tier in row] for row in pairs.tiers],
-                "calibrated": pairs.is_calibrated,
-            }
-        )
-    else:
-        out.print(scores_table(things, pairs.scores))
-        out.print(tiers_table(pairs.tiers))
 
 
 @click.command()
@@ -306,7 +279,17 @@ def compile_model(
         raise click.exceptions.Exit(FAILED)
 
 
-commands: list[click.Command] = [search, walk, similar, duplicates, classify, serve, keys, models]
+commands: list[click.Command] = [
+    search,
+    walk,
+    similar,
+    check,
+    duplicates,
+    classify,
+    serve,
+    keys,
+    models,
+]
 
 
 def _parts(

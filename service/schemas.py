@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from latent.items import JSON, LONGEST_ID, Modality
+from service.checks.matching import Wanted
 from service.checks.tiers import Tier
 from service.engine.parts import Part, Thing, analogy, parse, place, thing
 from service.engine.walks import STEPS
@@ -185,14 +186,20 @@ class WalkBody(BaseModel):
 class CheckBody(SearchBody):
     """Is something like this in the collection already?
 
-    Matches are copies, and items with a cosine of at least 0.9; with a `threshold`, those that
-    reach it and no others; with `least`, those of that tier and the stronger ones.
+    Matches are copies, and items with a cosine of at least 0.9. With any of `threshold`, `least`
+    and `min_relevance`, they are those for which all hold that are given.
     """
 
     model_config = example(query={"image": DOT}, threshold=0.9)
 
-    threshold: float = Field(0.9, ge=-1, le=1, description="Least cosine of a match.")
-    least: Tier | None = Field(None, description="Least tier of a match, for the threshold.")
+    threshold: float | None = Field(
+        None, ge=-1, le=1, description="Least cosine of a match; 0.9 where nothing is asked for."
+    )
+    least: Tier | None = Field(None, description="Least tier of a match.")
+
+    def wanted(self) -> Wanted:
+        """What is asked of a match."""
+        return Wanted(self.threshold, self.least, self.min_relevance)
 
 
 # --- items --------------------------------------------------------------------------------------
@@ -306,6 +313,10 @@ class SimilarityBody(BaseModel):
     )
     model: str | None = None
 
+    def wanted(self) -> Wanted:
+        """What is asked of a match."""
+        return Wanted(self.threshold, self.least, self.min_relevance)
+
 
 class ClassifyBody(BaseModel):
     """Which of some labels fits each input, or none of them?"""
@@ -341,4 +352,7 @@ class RerankBody(BaseModel):
     query: ThingForm
     documents: list[ThingForm]
     top_n: int | None = Field(None, ge=1, description="Only the best so many.")
+    min_relevance: float | None = Field(
+        None, ge=0, le=1, description="Less relevant documents are left out; not for every model."
+    )
     model: str | None = None

@@ -16,6 +16,7 @@ from latent.models.cuts import Cuts
 from latent.settings import Settings
 from latent.store import Store
 from service.checks.looks import Look, look_at, look_at_item
+from service.checks.matching import Wanted
 from service.checks.tiers import NEAR_PICTURE, Tier, tier_of
 from service.engine.parts import Like, Part, Picture, Text
 from service.engine.questions import Question
@@ -31,6 +32,10 @@ class Seen:
 
     hit: Hit
     tier: Tier | None
+
+    def is_match(self, wanted: Wanted) -> bool:
+        """Whether it is what is asked of a match, by default a copy or very near."""
+        return wanted.is_met_by_default(self.hit.score, self.tier, self.hit.relevance)
 
 
 def check(store: Store, name: str, question: Question) -> list[Seen]:

@@ -11,23 +11,60 @@ from rich.table import Table
 from rich.text import Text
 
 from latent.items import JSON, Item
+from latent.models import registry
+from latent.settings import Settings
+from latent.space import Space
+from service.checks.checks import Seen
 from service.checks.classify import Verdict
 from service.checks.duplicates import Group
-from service.checks.tiers import Tier
+from service.checks.pairs import Pairs
+from service.checks.tiers import closest
 from service.commands.files import file_of
+from service.commands.tables import hit_json
 
 FEW = 3
 """Labels that are shown for each thing."""
 
 
-def tiers_table(tiers: Sequence[Sequence[Tier]]) -> Table:
-    """How alike each pair is, most alike first."""
-    table = _table("pair", "tier")
-    count = len(tiers)
-    pairs = [(tiers[i][j], i, j) for i in range(count) for j in range(i + 1, count)]
-    for tier, one, other in sorted(pairs, key=lambda pair: -pair[0].rank):
-        table.add_row(f"{one + 1}, {other + 1}", tier.value)
+def pairs_table(pairs: Pairs) -> Table:
+    """How alike each pair is, most alike first; relevance and match where there is that."""
+    table = _table("pair", "tier", "relevance", *(["match"] if pairs.matches else []))
+    count = len(pairs.tiers)
+    both = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    for i, j in sorted(both, key=lambda one: -pairs.tiers[one[0]][one[1]].rank):
+        row = [f"{i + 1}, {j + 1}", pairs.tiers[i][j].value, _sure(pairs.relevances[i][j])]
+        if pairs.matches:
+            row.append("yes" if pairs.matches[i][j] else "no")
+        table.add_row(*row)
     return table
+
+
+def matches_table(matches: Sequence[Seen]) -> Table:
+    """What in a collection is like a thing, most alike first."""
+    table = _table("#", "tier", "score", "relevance", "where")
+    for rank, one in enumerate(matches, 1):
+        item, tier = one.hit.item, one.tier.value if one.tier else "–"
+        row = [str(rank), tier, f"{one.hit.score:.3f}", _sure(one.hit.relevance)]
+        table.add_row(*map(Text, [*row, item.uri or item.id]))
+    return table
+
+
+def matches_json(
+    name: str, space: Space, found: Sequence[Seen], matches: Sequence[Seen], settings: Settings
+) -> dict[str, JSON]:
+    """What a check found, in the form of that over HTTP."""
+    tiers = [one.tier for one in found if one.tier]
+    told: list[JSON] = [
+        {**hit_json(one.hit), **({"tier": one.tier.value} if one.tier else {})} for one in matches
+    ]
+    return {
+        "collection": name,
+        "model": space.model,
+        "is_match": bool(matches),
+        "closest": closest(tiers).value if tiers or not found else None,
+        "calibrated": registry.cuts(space, settings).is_fitted,
+        "matches": told,
+    }
 
 
 def groups_table(groups: Sequence[Group]) -> Table:
@@ -71,6 +108,10 @@ def _size(item: Item) -> str:
     if width and height:
         return f"{width} × {height}"
     return f"{len(item.text)} characters" if item.text else ""
+
+
+def _sure(relevance: float | None) -> str:
+    return "–" if relevance is None else f"{relevance:.2f}"
 
 
 def _table(*columns: str) -> Table:

@@ -36,7 +36,8 @@ def answer_json(answer: Answer) -> dict[str, JSON]:
         "collection": answer.collection,
         "model": answer.model,
         "match": answer.match,
-        "hits": [_hit_json(hit) for hit in answer.hits],
+        "cursor": answer.cursor,
+        "hits": [hit_json(hit) for hit in answer.hits],
         "took_ms": dict(answer.took_ms),
         **explained,
     }
@@ -81,7 +82,7 @@ def nothing_found(question: Question, settings: Settings) -> str:
 
 def walk_json(walked: Walked) -> dict[str, JSON]:
     """A walk, from start to end."""
-    steps: list[JSON] = [{"at": step.at, **_hit_json(step.hit)} for step in walked.steps]
+    steps: list[JSON] = [{"at": step.at, **hit_json(step.hit)} for step in walked.steps]
     return {
         "collection": walked.collection,
         "model": walked.model,
@@ -232,7 +233,8 @@ def _table() -> Table:
     return Table(box=None, pad_edge=False)
 
 
-def _hit_json(hit: Hit) -> dict[str, JSON]:
+def hit_json(hit: Hit) -> dict[str, JSON]:
+    """An item that was found, and how near and sure it is."""
     item = hit.item
     further: dict[str, JSON] = {}
     if hit.relevance is not None:

@@ -9,6 +9,7 @@ from typing import Literal
 from latent.models import registry
 from service.answers import CheckAnswer, MatchAnswer
 from service.checks.checks import Seen, asked_look, copies_question, relevant_or_not, seen
+from service.checks.matching import THRESHOLD
 from service.checks.tiers import Tier, closest
 from service.engine.questions import IDENTICAL
 from service.guard.scopes import Scope, needs
@@ -38,7 +39,8 @@ async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckA
     copies = await desk.run(copies_question, question, look, found, settings.max_k)
     more = [] if copies is None else (await desk.search(collection, copies)).hits
     hits = await desk.run(partial(seen, [*answer.hits, *more], look, cuts, settings))
-    matches = [one for one in hits if is_match(one, body)][: question.k]
+    wanted = body.wanted()
+    matches = [one for one in hits if one.is_match(wanted)][: question.k]
     return CheckAnswer(
         collection=answer.collection,
         model=answer.model,
@@ -46,19 +48,10 @@ async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckA
         tier=tier_of(matches),
         closest=None if look is None else closest(one.tier for one in hits if one.tier),
         calibrated=cuts.is_fitted,
-        threshold=body.threshold,
+        threshold=THRESHOLD if body.threshold is None else body.threshold,
         matches=[MatchAnswer.of_match(one.hit, one.tier) for one in matches],
         took_ms=dict(answer.took_ms),
     )
-
-
-def is_match(one: Seen, body: CheckBody) -> bool:
-    """Whether a hit is a match: by the least tier, or by the threshold, or by default by either."""
-    if body.least is not None:
-        return one.tier is not None and one.tier.reaches(body.least)
-    is_copy = one.tier is not None and one.tier.reaches(Tier.NEAR_COPY)
-    is_asked_cosine = "threshold" in body.model_fields_set
-    return one.hit.score >= body.threshold or (is_copy and not is_asked_cosine)
 
 
 def tier_of(matches: Sequence[Seen]) -> Literal["identical", "near", "none"]:

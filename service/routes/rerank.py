@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from service.answers import RerankAnswer, RerankResult
+from service.engine.relevance import PairJudge, kind_of
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
 from service.schemas import RerankBody, things_of
@@ -17,13 +18,23 @@ async def rerank(body: RerankBody, desk: DeskNow) -> RerankAnswer:
     """Documents by their index, best first, ties in the order they were given."""
     desk.require_few(body.documents, "documents")
     embedder = await desk.embedder(body.model)
+    judge = PairJudge(embedder.space, desk.state.settings)
+    judge.require(body.min_relevance)
     names = ["query", *(f"documents[{i}]" for i in range(len(body.documents)))]
     things = await desk.run(things_of, [body.query, *body.documents], names)
     query, *documents = await desk.place(embedder, things, names)
-    relevances = [(float(np.dot(document, query)) + 1) / 2 for document in documents]
+    asked, *kinds = map(kind_of, things)
+    scores = [float(np.dot(document, query)) for document in documents]
     results = [
-        RerankResult(index=i, relevance_score=min(1.0, max(0.0, relevance)))
-        for i, relevance in enumerate(relevances)
+        RerankResult(
+            index=i,
+            relevance_score=min(1.0, max(0.0, (score + 1) / 2)),
+            score=score,
+            relevance=judge.relevance(score, asked, kind),
+        )
+        for i, (score, kind) in enumerate(zip(scores, kinds, strict=True))
     ]
+    least = body.min_relevance or 0.0
+    results = [one for one in results if not least or (one.relevance or 0.0) >= least]
     results.sort(key=lambda result: -result.relevance_score)
     return RerankAnswer(model=embedder.space.model, results=results[: body.top_n])

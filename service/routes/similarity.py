@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -49,28 +48,15 @@ async def similarity(body: SimilarityBody, desk: DeskNow) -> SimilarityAnswer:
     relevances = [
         judge.relevance(score, asked, kind) for score, kind in zip(scores, kinds, strict=True)
     ]
+    wanted = body.wanted()
     results = [
         SimilarityResult(
             index=i,
             score=score,
             relevance=relevance,
             tier=tier,
-            **_match(body, score, tier, relevance),
+            **({"match": wanted.is_met(score, tier, relevance)} if wanted.is_anything else {}),
         )
         for i, (score, relevance, tier) in enumerate(zip(scores, relevances, tiers, strict=True))
     ]
     return SimilarityAnswer(model=embedder.space.model, calibrated=cuts.is_fitted, results=results)
-
-
-def _match(
-    body: SimilarityBody, score: float, tier: Tier, relevance: float | None
-) -> dict[str, Any]:
-    """Whether it is a match, where that was asked; all conditions count that are given."""
-    reached = []
-    if body.threshold is not None:
-        reached.append(score >= body.threshold)
-    if body.least is not None:
-        reached.append(tier.reaches(body.least))
-    if body.min_relevance is not None:
-        reached.append(relevance is not None and relevance >= body.min_relevance)
-    return {"match": all(reached)} if reached else {}

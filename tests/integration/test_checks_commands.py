@@ -104,3 +104,59 @@ def test_duplicates_of_pictures_without_hashes_says_so(album: Path) -> None:
     answered("index", str(vectors))
     assert answered("duplicates")["unknown"] == 1
     assert "1 pictures have no hash" in typed("duplicates").stderr
+
+
+def test_check_finds_what_is_there_already(album: Path) -> None:
+    answered("index", "photos")
+    body = answered("check", "photos/green.png")
+    assert body["is_match"] is True
+    assert body["closest"] == "identical"
+    assert {one["uri"] for one in body["matches"]} == {
+        "photos/green.png",
+        "photos/green again.png",
+    }
+    shown = typed("check", "photos/green.png").stdout
+    assert "identical" in shown
+    assert "photos/green again.png" in shown
+
+
+def test_check_asks_of_a_match_what_is_said(album: Path) -> None:
+    answered("index", "photos")
+    nothing = typed(
+        "check", "photos/green.png", "--threshold", "1", "--filter", '{"name": "red.png"}'
+    )
+    assert nothing.exit_code == 0
+    assert "nothing like it is there" in nothing.stderr
+    assert answered("check", "red", "--least", "alike")["matches"] == []
+    assert len(answered("check", "red", "--min-relevance", "0", "-k", "3")["matches"]) == 3
+
+
+def test_similar_says_which_pairs_match_if_asked(album: Path) -> None:
+    words = ["similar", "photos/green.png", "photos/green again.png", "photos/red.png"]
+    assert "matches" not in answered(*words)
+    assert answered(*words, "--least", "near_copy")["matches"] == [
+        [True, True, False],
+        [True, True, False],
+        [False, False, True],
+    ]
+    assert "match" in typed(*words, "--least", "near_copy").stdout
+
+
+def test_similar_refuses_relevance_where_none_was_learnt(album: Path) -> None:
+    ended = typed("similar", "red", "green", "--min-relevance", "0.5")
+    assert ended.exit_code == 1
+    assert "has no calibration" in ended.stderr
+
+
+def test_mini_says_how_surely_two_texts_belong_together(album: Path) -> None:
+    words = [
+        "similar",
+        "two dogs in the snow",
+        "a pair of dogs in snow",
+        "tax law",
+        "--model",
+        "mini",
+    ]
+    body = answered(*words, "--min-relevance", "0.5")
+    assert body["relevances"][0][1] > 0.9 > 0.1 > body["relevances"][0][2]
+    assert body["matches"][0] == [True, True, False]

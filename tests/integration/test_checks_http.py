@@ -238,3 +238,12 @@ def test_inputs_get_their_labels(settings: Settings, photos: Path) -> None:
     total = sum(one["probability"] for one in second["labels"]) + second["none"]
     assert total == pytest.approx(1.0)
     assert (body["model"], body["calibrated"]) == ("colours", False)
+
+
+def test_relevance_decides_where_it_is_asked_and_zero_makes_all_matches(
+    client: TestClient,
+) -> None:
+    some = checked(client, query="blue", min_relevance=0.9)
+    assert all(one["relevance"] >= 0.9 for one in some["matches"])
+    everything = checked(client, query="blue", min_relevance=0, k=4)
+    assert len(everything["matches"]) == 4 > len(some["matches"])

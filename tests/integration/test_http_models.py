@@ -156,6 +156,27 @@ def test_rerank_gives_only_the_best_when_asked(client: TestClient) -> None:
     assert [one["index"] for one in body["results"]] == [1, 2]
 
 
+def test_rerank_says_the_cosine_and_how_surely_each_is_meant(client: TestClient) -> None:
+    asked = {"query": "red", "documents": ["blue", "red"]}
+    first = client.post("/v1/rerank", json=asked).json()["results"][0]
+    assert first["score"] == pytest.approx(1.0)
+    assert first["relevance"] is None
+    texts = ["two dogs in the snow", "a treatise on tax law", "a pair of dogs in snow"]
+    asked = {"model": "mini", "query": texts[0], "documents": texts[1:]}
+    best, worst = client.post("/v1/rerank", json=asked).json()["results"]
+    assert best["relevance"] > 0.9 > 0.1 > worst["relevance"]
+    asked["min_relevance"] = 0.5  # type: ignore[assignment]
+    kept = client.post("/v1/rerank", json=asked).json()["results"]
+    assert [one["index"] for one in kept] == [1]
+
+
+def test_rerank_cuts_by_relevance_only_where_it_was_learnt(client: TestClient) -> None:
+    asked = {"query": "red", "documents": ["blue"], "min_relevance": 0.5}
+    answer = client.post("/v1/rerank", json=asked)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert "has no calibration" in answer.json()["detail"]
+
+
 def test_rerank_without_documents_is_refused(client: TestClient) -> None:
     answer = client.post("/v1/rerank", json={"query": "red", "documents": []})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")

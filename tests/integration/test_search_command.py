@@ -398,3 +398,19 @@ def test_a_data_folder_that_cannot_be_made_keeps_serve_from_starting(
     blocked.write_text("in the way")
     result = prompt.type("serve", "--port", "0", "--data", blocked / "data")
     assert str(blocked) in failed(result)
+
+
+def test_a_cursor_leads_to_the_hits_behind_an_answer(filled: Prompt) -> None:
+    everything = filled.json("search", "green", "-k", "1000")
+    assert everything["cursor"] is None
+    first = filled.json("search", "green", "-k", "3")
+    second = filled.json("search", "green", "-k", "3", "--cursor", first["cursor"])
+    found = [hit["id"] for page in (first, second) for hit in page["hits"]]
+    assert found == [hit["id"] for hit in everything["hits"][:6]]
+
+
+def test_a_cursor_of_another_question_is_refused(filled: Prompt) -> None:
+    cursor = filled.json("search", "green", "-k", "3")["cursor"]
+    ended = filled.type("search", "red", "-k", "3", "--cursor", cursor)
+    assert ended.exit_code == 1
+    assert "the cursor belongs to another question" in ended.stderr
