@@ -258,9 +258,7 @@ def stats(settings: Settings, as_json: bool, name: str | None) -> None:
     for one in found:
         table = Table(title=str(one["name"]), show_header=False, title_justify="left")
         for key, value in one.items():
-            if isinstance(value, dict):
-                value = ", ".join(f"{k} {v}" for k, v in value.items())
-            table.add_row(key, str(value))
+            table.add_row(key, _words(value))
         out.print(table)
     out.print(f"{settings.data}: {size / 1e6:,.1f} MB")
 
@@ -358,6 +356,13 @@ def _summary(one: Summary) -> dict[str, JSON]:
         "sequence": one.sequence,
         "index": dict(one.index),
     }
+
+
+def _words(value: JSON) -> str:
+    """A value as a table shows it; what is null was not measured, or is not there."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items())
+    return "–" if value is None else str(value)
 
 
 def _table(*names: str) -> Table:

@@ -25,6 +25,7 @@ from latent.filters.language import Filter, Where
 from latent.filters.match import matches
 from latent.index.faiss_index import FaissIndex
 from latent.index.plans import Trace, Way
+from latent.index.questions import InWords
 from latent.index.samples import Sample, Samples
 from latent.index.served import Limits, ServedIndex
 from latent.index.vectors import Keys
@@ -63,11 +64,19 @@ class Found:
 class Collection:
     """Items by id, and the nearest of them. Safe among threads and beside other processes."""
 
-    def __init__(self, catalog: Catalog, entry: Entry, folder: Path, limits: Limits) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        entry: Entry,
+        folder: Path,
+        limits: Limits,
+        *,
+        in_words: InWords = lambda: None,
+    ) -> None:
         self._views = folder.parent.parent / VIEWS / entry.uid
         self._catalog = catalog
         self._entry = entry
-        self._index = ServedIndex(catalog, entry, folder, limits)
+        self._index = ServedIndex(catalog, entry, folder, limits, in_words=in_words)
         self._matches = Matches(catalog, entry)
         self._samples = Samples(self._matches)
         self._pictures = PictureHashes(catalog, entry)
@@ -273,12 +282,7 @@ class Collection:
             texts=counts.texts,
             failed=counts.failed,
             sequence=served.sequence,
-            index={
-                "kind": served.index.kind.value,
-                "snapshot": served.snapshot.sequence if served.snapshot else None,
-                "delta": served.index.delta_size,
-                "bytes": served.snapshot.bytes if served.snapshot else 0,
-            },
+            index=served.described(),
         )
 
     # --- for the indexer ----------------------------------------------------------------------

@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     exact_limit: int = Field(
         50_000, ge=0, description="Collections with more items get a graph index (HNSW)."
     )
+    recall: float = Field(
+        0.98,
+        gt=0,
+        le=1,
+        description="Share of the ten nearest that a graph is to find; it looks as far as it must.",
+    )
     delta_limit: int = Field(
         5_000,
         gt=0,

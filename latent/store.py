@@ -5,21 +5,33 @@ Knows nothing about which database, index or model is behind it.
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from latent.catalog.catalog import Catalog
 from latent.catalog.rows import Entry
 from latent.collection import VIEWS, Collection, Summary
-from latent.errors import InputError, SpaceMismatchError, UnknownCollectionError
+from latent.errors import (
+    InputError,
+    ModelUnavailableError,
+    SpaceMismatchError,
+    UnknownCollectionError,
+    UnsupportedMediaError,
+)
+from latent.index.questions import PHRASES
 from latent.index.served import Limits
+from latent.items import Vectors
 from latent.models.embedder import Embedder
 from latent.models.loaded import LoadedModels
 from latent.settings import Settings
 from latent.space import Space
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}")
 
@@ -140,6 +152,16 @@ class Store:
             )
         return embedder
 
+    def _phrases(self, space: Space) -> Vectors | None:
+        """Everyday phrases in a space, for its index to be judged by."""
+        try:
+            embedder = self._models.embedder_in(space)
+            if embedder.space.is_same_as(space):
+                return embedder.embed_texts(PHRASES)
+        except (ModelUnavailableError, UnsupportedMediaError) as error:
+            log.info("no questions in words for %s: %s", space, error)
+        return None
+
     def _opened(self, entry: Entry) -> Collection:
         with self._opening:
             if entry.uid not in self._collections:
@@ -147,7 +169,13 @@ class Store:
                     exact=self.settings.exact_limit,
                     delta=self.settings.delta_limit,
                     threads=self.settings.threads,
+                    recall=self.settings.recall,
                 )
-                folder = self._index_folder / entry.uid
-                self._collections[entry.uid] = Collection(self._catalog, entry, folder, limits)
+                self._collections[entry.uid] = Collection(
+                    self._catalog,
+                    entry,
+                    self._index_folder / entry.uid,
+                    limits,
+                    in_words=partial(self._phrases, entry.space),
+                )
             return self._collections[entry.uid]

@@ -1,5 +1,6 @@
 """The index, a cache of the catalog: `served` follows it → `vectors` (the seam) → its two forms.
 
 `faiss_index` is served, `exact` is what it is held against; `snapshot` puts an index on disk,
- `plans` chooses how a search is carried out, `samples` are what it is judged by.
+`plans` chooses how a search is carried out; `recall` measures what a graph finds of what there is,
+asked `questions`; `samples` are what scores are held against.
 """

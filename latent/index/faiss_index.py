@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from latent.errors import StorageFullError, StoreError
 from latent.index.exact import MARGIN, ExactIndex, View, checked, nearest_of, nearest_rows
-from latent.index.plans import Plan, Trace, Way, choose
+from latent.index.plans import LEAST_EFFORT, Plan, Trace, Way, choose
 from latent.index.vectors import Keys, Neighbour, best, cosines
 from latent.items import Vectors
 
@@ -39,12 +39,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Vectors that never change: `keys` `(n,)` ascending, `vectors` `(n, dim)` in that order."""
+    """Vectors that never change: `keys` `(n,)` ascending, `vectors` `(n, dim)` in that order.
+
+    `effort` is how far a walk looks at least, so that it keeps the promise (`recall`).
+    """
 
     kind: Kind
     keys: Keys
     vectors: Vectors
     faiss_index: Any
+    effort: int = LEAST_EFFORT
 
     def positions(self, keys: Keys) -> NDArray[np.int64]:
         """Where those of `keys` that are here stand."""
@@ -98,7 +102,7 @@ def write_file(base: Base, path: Path) -> None:
         raise StoreError(f"the index could not be written: {error}") from error
 
 
-def read_file(path: Path, kind: Kind, keys: Keys, vectors: Vectors | None) -> Base:
+def read_file(path: Path, kind: Kind, keys: Keys, vectors: Vectors | None, *, effort: int) -> Base:
     """Map a base from its file; an exact one holds its own vectors, so None is given for them.
 
     Raises:
@@ -114,7 +118,7 @@ def read_file(path: Path, kind: Kind, keys: Keys, vectors: Vectors | None) -> Ba
         size = index.ntotal * index.d
         flat = faiss.rev_swig_ptr(index.get_xb(), size) if size else np.empty(0, np.float32)
         vectors = flat.reshape(index.ntotal, index.d)
-    return Base(kind, keys, vectors, index)
+    return Base(kind, keys, vectors, index, effort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,11 @@ class FaissIndex:
     @property
     def kind(self) -> Kind:
         return self._state.base.kind
+
+    @property
+    def effort(self) -> int:
+        """How far a walk looks at least."""
+        return self._state.base.effort
 
     @property
     def delta_size(self) -> int:
@@ -260,7 +269,9 @@ def _search_base(
             return _compare_all(scope, query, k, Trace(Plan(Way.EXACT), scope.size))
         return _search_flat(scope, query, k), Trace(Plan(Way.EXACT), scope.size)
     fetch = min(scope.size, 2 * k + 16)
-    plan = plan or choose(len(base.keys), scope.size, fetch, is_filtered=scope.is_filtered)
+    plan = plan or choose(
+        len(base.keys), scope.size, fetch, is_filtered=scope.is_filtered, least=base.effort
+    )
     if plan.effort is None:
         return _compare_all(scope, query, k, Trace(plan, scope.size))
     _, positions = _ask(base, query, fetch, scope.selector(), effort=plan.effort)

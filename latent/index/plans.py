@@ -44,11 +44,16 @@ class Trace:
     fell_back: bool = False
 
 
-def choose(rows: int, allowed: int, fetch: int, *, is_filtered: bool) -> Plan:
-    """The plan for finding `fetch` among the `allowed` of all `rows` of a graph."""
+def choose(
+    rows: int, allowed: int, fetch: int, *, is_filtered: bool, least: int = LEAST_EFFORT
+) -> Plan:
+    """The plan for finding `fetch` among the `allowed` of all `rows` of a graph.
+
+    `least` is the effort without a filter that was measured to be enough.
+    """
     if not allowed or not fetch:
         return Plan(Way.NOTHING)
-    effort = -(-max(LEAST_EFFORT, 2 * fetch) * rows // allowed)
+    effort = -(-max(least, 2 * fetch) * rows // allowed)
     if allowed <= effort * COMPARED:
         return Plan(Way.EXACT)
     return Plan(Way.FILTERED_GRAPH if is_filtered else Way.GRAPH, effort)

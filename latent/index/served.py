@@ -20,18 +20,24 @@ from latent.catalog.changes import Changes, Written
 from latent.catalog.rows import Entry
 from latent.errors import UnknownCollectionError
 from latent.index import snapshot
-from latent.index.faiss_index import FaissIndex, Kind, build, empty_base
+from latent.index.faiss_index import Base, FaissIndex, Kind, build, empty_base
+from latent.index.questions import InWords, questions_for
+from latent.index.recall import Questions, measured
 from latent.index.snapshot import Snapshot
-from latent.items import Vector
+from latent.items import JSON, Modality, Vector
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a collection gets a graph, when a new snapshot, and with how many threads."""
+    """When a collection gets a graph, when a new snapshot, and with how many threads.
+
+    `recall` is the share of the ten nearest that a graph is to find.
+    """
 
     exact: int = 50_000
     delta: int = 5_000
     threads: int = 1
+    recall: float = 0.98
 
 
 class Served:
@@ -50,16 +56,43 @@ class Served:
             self.index.drop(changes.dropped)
         self.sequence = changes.sequence
 
+    def described(self) -> dict[str, JSON]:
+        """How it is searched: in `Summary.index`. A recall that was not measured is null."""
+        made = self.snapshot
+        is_exact = self.index.kind is Kind.EXACT
+        measured = made.contract.recall if made else {}
+        recall: dict[str, JSON] = {
+            modality.value: 1.0 if is_exact else measured.get(modality.value)
+            for modality in Modality
+        }
+        return {
+            "kind": self.index.kind.value,
+            "snapshot": made.sequence if made else None,
+            "delta": self.index.delta_size,
+            "bytes": made.bytes if made else 0,
+            "effort": None if is_exact else self.index.effort,
+            "recall": recall,
+        }
+
 
 class ServedIndex:
     """The index of one collection. Safe among threads and beside other processes."""
 
-    def __init__(self, catalog: Catalog, entry: Entry, folder: Path, limits: Limits) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        entry: Entry,
+        folder: Path,
+        limits: Limits,
+        *,
+        in_words: InWords = lambda: None,
+    ) -> None:
         self._catalog = catalog
         self._entry = entry
         self._space = entry.space
         self._folder = folder
         self._limits = limits
+        self._in_words = in_words
         self._following = threading.Lock()
         self._served: Served | None = None
 
@@ -171,8 +204,13 @@ class ServedIndex:
         now = self._catalog.changes_since(self._entry, 0)
         kind = Kind.HNSW if len(now.keys) > self._limits.exact else Kind.EXACT
         base = build(now.keys, now.vectors, kind, threads=self._limits.threads)
+        contract = measured(base, self._questions(base), self._limits.recall)
         snapshot.publish(
-            base, self._folder, sequence=now.sequence, fingerprint=self._space.fingerprint
+            base,
+            self._folder,
+            sequence=now.sequence,
+            fingerprint=self._space.fingerprint,
+            contract=contract,
         )
         self._adopted()
         snapshot.discard(self._folder, keep=now.sequence)
@@ -181,6 +219,12 @@ class ServedIndex:
         except UnknownCollectionError:  # deleted meanwhile, and the folder made again by this
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
+
+    def _questions(self, base: Base) -> dict[str, Questions]:
+        """What a graph is judged by; where all is compared there is nothing to judge."""
+        if base.kind is Kind.EXACT:
+            return {}
+        return questions_for(self._catalog, self._entry, base.keys, base.vectors, self._in_words)
 
     def at_one_moment(self) -> tuple[Changes, FaissIndex]:
         """Everything in the catalog and an index of exactly that, while others may be writing."""

@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,24 @@ from numpy.typing import NDArray
 from latent.errors import StorageFullError, StoreError
 from latent.index import faiss_index
 from latent.index.faiss_index import Base, Kind
+from latent.index.plans import LEAST_EFFORT
+from latent.index.recall import Contract
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
+READ = (1, 2)
+"""Formats that are read; in the first, nothing was measured."""
 MANIFEST = "manifest.json"
 INDEX, KEYS, VECTORS = "index.faiss", "keys.npy", "vectors.npy"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a snapshot says of itself; `files` gives the SHA-256 of each."""
+    """What a snapshot says of itself; `files` gives the SHA-256 of each.
+
+    `effort` and `recall` are what was measured when it was made (`recall.Contract`).
+    """
 
     format: int
     sequence: int
@@ -44,18 +51,23 @@ class Manifest:
     dim: int
     fingerprint: str
     files: dict[str, str]
+    effort: int | None = None
+    recall: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An opened snapshot: a mapped base, and the sequence it was made at."""
+    """An opened snapshot: a mapped base, the sequence it was made at, and what was measured."""
 
     sequence: int
     base: Base
     bytes: int
+    contract: Contract
 
 
-def publish(base: Base, folder: Path, *, sequence: int, fingerprint: str) -> None:
+def publish(
+    base: Base, folder: Path, *, sequence: int, fingerprint: str, contract: Contract
+) -> None:
     """Write a snapshot so that it is there whole, durable, or not at all.
 
     Raises:
@@ -67,7 +79,7 @@ def publish(base: Base, folder: Path, *, sequence: int, fingerprint: str) -> Non
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        _write(base, fresh, sequence=sequence, fingerprint=fingerprint)
+        _write(base, fresh, sequence=sequence, fingerprint=fingerprint, contract=contract)
         final = folder / str(sequence)
         if final.exists():
             # Only a damaged one is made again; a sound one would have been taken over.
@@ -145,7 +157,7 @@ def _remove(path: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def _write(base: Base, fresh: Path, *, sequence: int, fingerprint: str) -> None:
+def _write(base: Base, fresh: Path, *, sequence: int, fingerprint: str, contract: Contract) -> None:
     faiss_index.write_file(base, fresh / INDEX)
     _save(fresh / KEYS, base.keys)
     names = [INDEX, KEYS]
@@ -161,6 +173,8 @@ def _write(base: Base, fresh: Path, *, sequence: int, fingerprint: str) -> None:
         dim=int(base.vectors.shape[1]),
         fingerprint=fingerprint,
         files={name: _checksum(fresh / name) for name in names},
+        effort=contract.effort,
+        recall=dict(contract.recall),
     )
     (fresh / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
     for name in (*names, MANIFEST):
@@ -179,7 +193,7 @@ def _save(path: Path, rows: NDArray[Any]) -> None:
 def _open(path: Path, fingerprint: str) -> Snapshot:
     try:
         manifest = Manifest(**json.loads((path / MANIFEST).read_text()))
-        if manifest.format != FORMAT:
+        if manifest.format not in READ:
             raise StoreError(f"{path.name} has format {manifest.format}, not {FORMAT}")
         if manifest.fingerprint != fingerprint:
             raise StoreError(f"{path.name} is of another space")
@@ -189,11 +203,14 @@ def _open(path: Path, fingerprint: str) -> Snapshot:
         keys = np.load(path / KEYS, mmap_mode="r")
         has_own = VECTORS in manifest.files
         vectors = np.load(path / VECTORS, mmap_mode="r") if has_own else None
-        base = faiss_index.read_file(path / INDEX, Kind(manifest.kind), keys, vectors)
+        effort = manifest.effort or LEAST_EFFORT
+        base = faiss_index.read_file(
+            path / INDEX, Kind(manifest.kind), keys, vectors, effort=effort
+        )
         size = sum((path / name).stat().st_size for name in manifest.files)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{path.name} cannot be read: {error}") from error
-    return Snapshot(manifest.sequence, base, size)
+    return Snapshot(manifest.sequence, base, size, Contract(manifest.effort, manifest.recall))
 
 
 def _checksum(path: Path) -> str:
