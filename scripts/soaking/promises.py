@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from scripts.soaking import killed
+from scripts.soaking import full, killed, refused
 from scripts.soaking.soak import Promise
 
 PROMISES: dict[str, Promise] = {
     "killed": killed.rows,
+    "full": full.rows,
+    "refused": refused.rows,
 }
