@@ -74,6 +74,7 @@ class FacetsAnswer(BaseModel):
     "/v1/collections/{collection}/facets",
     response_model=FacetsAnswer,
     response_model_exclude_unset=True,
+    openapi_extra=needs(Scope.READ),
 )
 async def facets(
     collection: str,

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Header, Query, Response
 
 from service.explore.thumbnails import SIZES
+from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
 
 routes = router("explore")
@@ -18,6 +19,7 @@ WEBP = "image/webp"
     "/v1/collections/{collection}/thumbnails/{id:path}",
     response_class=Response,
     responses={200: {"content": {WEBP: {}}, "description": "A WebP picture."}},
+    openapi_extra=needs(Scope.READ),
 )
 async def thumbnail(
     collection: str,
