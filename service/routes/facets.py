@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from latent.items import Modality
 from service import filters
 from service.explore.facets import Facet, Kind
+from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
 
 routes = router("explore")
