@@ -373,6 +373,7 @@ class Collection:
 
     def repair(self) -> None:
         """Throw away what is derived, snapshots and words, and make it anew from the catalog."""
+        self._catalog.drop_strays()
         self._catalog.rebuild_words(self._entry)
         self._index.repair()
 

@@ -12,6 +12,7 @@
       SpaceMismatchError      item and collection are of different spaces
       ModelUnavailableError   the weights are not here and cannot be fetched
       StoreError              the catalog or the index failed
+        NewerCatalogError       a newer version of Nearfield wrote the catalog
         StorageFullError        there is no room left to write
       AccessError             whoever asks is not let in
         UnknownKeyError         no key was sent, or none that is known
@@ -108,6 +109,12 @@ class StoreError(NearfieldError):
     """The catalog or the index failed."""
 
     code = "store_failed"
+
+
+class NewerCatalogError(StoreError):
+    """A newer version of Nearfield wrote the catalog; it was left alone."""
+
+    code = "newer_catalog"
 
 
 class StorageFullError(StoreError):

@@ -43,6 +43,7 @@ STATUS: dict[type[errors.NearfieldError], tuple[int, str]] = {
     errors.SpaceMismatchError: (409, "Two spaces do not mix"),
     errors.ModelUnavailableError: (503, "The model is not available"),
     errors.StoreError: (503, "The store failed"),
+    errors.NewerCatalogError: (503, "The catalog is of a newer version"),
     errors.StorageFullError: (507, "No room left"),
     errors.AccessError: (403, "Not let in"),
     errors.UnknownKeyError: (401, "A key is needed"),

@@ -12,26 +12,17 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, String, cast, delete, func, insert, or_, select
+from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql import ColumnElement
 
-from latent.catalog import fields, keywords, tables, writes
+from latent.catalog import fields, keywords, reads, tables, vector_table, writes
 from latent.catalog.changes import Change, Changes, Content, Counts, Match, Written
-from latent.catalog.database import CHUNK, STREAM, chunks, reading, writing
+from latent.catalog.database import STREAM, reading, writing
 from latent.catalog.heads import Heads
-from latent.catalog.rows import (
-    Condition,
-    Entry,
-    conditions,
-    to_item,
-    to_source,
-    to_vectors,
-)
-from latent.catalog.tables import collections, items, sources, tombstones
+from latent.catalog.rows import Condition, Entry, conditions, to_source
+from latent.catalog.tables import HAS_CONTENT, collections, items, sources, tombstones
 from latent.catalog.word_tables import differences, items_with_contents, words_of
 from latent.errors import InputError, UnknownCollectionError
 from latent.filters.language import Filter
@@ -46,10 +37,6 @@ class Catalog:
         self._engine = engine
         self._words = words_of(engine.dialect.name)
         self._heads = Heads(engine)
-
-    @property
-    def _is_postgresql(self) -> bool:
-        return self._engine.dialect.name == "postgresql"
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -95,6 +82,7 @@ class Catalog:
         """Delete a collection and all that is in it."""
         with self._writing() as connection:
             self._words.remove(connection, entry)
+            vector_table.drop_all(connection, entry.id)
             for table in (items, sources, tombstones, tables.fields):
                 connection.execute(delete(table).where(table.c.collection_id == entry.id))
             connection.execute(delete(collections).where(collections.c.id == entry.id))
@@ -141,11 +129,14 @@ class Catalog:
 
     def find(self, entry: Entry, ids: Sequence[str]) -> dict[str, Item]:
         """Those of the items that exist, by id."""
-        return {item.id: item for _, item in self._select(entry, items.c.id, ids)}
+        with self._reading() as connection:
+            found = reads.having(connection, entry, items.c.id, ids).values()
+        return {item.id: item for item in found}
 
     def by_key(self, entry: Entry, keys: Iterable[int]) -> dict[int, Item]:
         """Those of the items that exist, by key."""
-        return dict(self._select(entry, items.c.key, keys))
+        with self._reading() as connection:
+            return reads.by_key(connection, entry, keys)
 
     def keys(self, entry: Entry, ids: Sequence[str]) -> dict[str, int]:
         """The keys of those of the items that exist."""
@@ -154,8 +145,10 @@ class Catalog:
 
     def with_content(self, entry: Entry, hashes: Sequence[str]) -> dict[str, list[Item]]:
         """Items by content hash, of one source each, in passage order."""
+        with self._reading() as connection:
+            known = reads.having(connection, entry, items.c.content_hash, hashes, HAS_CONTENT)
         found: dict[str, list[Item]] = {}
-        for _, item in sorted(self._select(entry, items.c.content_hash, hashes)):
+        for _, item in sorted(known.items()):
             if item.content_hash is None:
                 continue
             alike = found.setdefault(item.content_hash, [])
@@ -192,7 +185,7 @@ class Catalog:
         with self._reading() as connection:
             query = query.where(*self._conditions(connection, entry, where, modality))
             rows = connection.execute(query.order_by(items.c.key).limit(limit)).all()
-            return [to_item(row) for row in rows]
+            return list(reads.with_vectors(connection, entry, rows).values())
 
     def count(
         self, entry: Entry, *, where: Filter | None = None, modality: Modality | None = None
@@ -208,13 +201,9 @@ class Catalog:
     ) -> Match:
         """The keys of all items that match, and the sequence at which they did."""
         with self._reading() as connection:
-            number = _sequence(connection, entry)
-            # One long text is read many times faster than a row for each key.
-            key = cast(items.c.key, String)
-            listed = func.string_agg(key, ",") if self._is_postgresql else func.group_concat(key)
+            number = reads.sequence(connection, entry)
             met = self._conditions(connection, entry, where, modality)
-            keys = connection.execute(select(listed).where(*met)).scalar_one()
-        return Match(number, np.sort(np.fromstring(keys or "", np.int64, sep=",")))
+            return Match(number, reads.keys_where(connection, met))
 
     # --- words --------------------------------------------------------------------------------
 
@@ -237,7 +226,7 @@ class Catalog:
             met = [] if is_all else self._conditions(connection, entry, where, modality)
             query = self._words.ranking(entry, asked, met).limit(k)
             scores = {row.key: float(row.score) for row in connection.execute(query)}
-            found = dict(_selected(connection, entry, items.c.key, scores))
+            found = reads.by_key(connection, entry, scores)
         return [(found[key], score) for key, score in scores.items()]
 
     def word_flaws(self, entry: Entry) -> list[str]:
@@ -247,7 +236,7 @@ class Catalog:
                 return [f"the words of the collection are damaged: {damage}"]
             kept = self._words.kept(connection, entry)
             amiss, strangers = differences(kept, items_with_contents(connection, entry))
-            named = {key: item.id for key, item in _selected(connection, entry, items.c.key, amiss)}
+            named = {key: item.id for key, item in reads.by_key(connection, entry, amiss).items()}
         found = [f"item {named[key]} is not found by its words" for key in amiss]
         return found + [f"words are kept for key {key}, which is no item" for key in strangers]
 
@@ -258,7 +247,7 @@ class Catalog:
             UnknownCollectionError: the collection was deleted meanwhile.
         """
         with self._writing() as connection:
-            _sequence(connection, entry)
+            reads.sequence(connection, entry)
             self._words.remove(connection, entry)
             self._words.make(connection, entry.uid)
             self._words.fill(connection, entry)
@@ -278,24 +267,16 @@ class Catalog:
 
     def changes_since(self, entry: Entry, sequence: int) -> Changes:
         """All that changed after `sequence`, seen at one moment; from 0, everything there is."""
-        rows = (
-            select(items.c.key, items.c.vector)
-            .where(items.c.collection_id == entry.id, items.c.sequence > sequence)
-            .order_by(items.c.key)
-        )
+        its = (items.c.collection_id == entry.id, items.c.sequence > sequence)
         gone = select(tombstones.c.key).where(
             tombstones.c.collection_id == entry.id, tombstones.c.sequence > sequence
         )
-        keys: list[int] = []
-        stored: list[bytes] = []
         with self._reading() as connection:
-            number = _sequence(connection, entry)
-            for row in connection.execute(rows, execution_options={"yield_per": STREAM}):
-                keys.append(row.key)
-                stored.append(row.vector)
+            number = reads.sequence(connection, entry)
+            keys = reads.keys_where(connection, its)
+            vectors = vector_table.read(connection, keys, entry.space.dim)
             dropped = connection.execute(gone).scalars().all() if sequence else []
-            vectors = to_vectors(stored, entry.space.dim)
-        return Changes(number, np.array(keys, np.int64), vectors, np.array(dropped, np.int64))
+        return Changes(number, keys, vectors, np.array(dropped, np.int64))
 
     # --- for copies ---------------------------------------------------------------------------
 
@@ -327,25 +308,26 @@ class Catalog:
             items.c.collection_id == entry.id, items.c.picture_hash != ""
         )
         with self._reading() as connection:
-            number = _sequence(connection, entry)
+            number = reads.sequence(connection, entry)
             rows = connection.execute(query).all()
         return number, [row.key for row in rows], [str(row.picture_hash) for row in rows]
 
     def flaws(self) -> list[str]:
-        """What the database finds wrong with its own file, one line each."""
-        if self._engine.dialect.name != "sqlite":
-            return []
+        """What is wrong with the database itself, whatever the collection, one line each."""
         with self._reading() as connection:
-            lines = connection.exec_driver_sql("PRAGMA quick_check(20)").scalars().all()
-        return [f"catalog: {line}" for line in lines if line != "ok"]
+            strays = vector_table.strays(connection)
+            lines: Sequence[str] = ()
+            if connection.dialect.name == "sqlite":
+                lines = connection.exec_driver_sql("PRAGMA quick_check(20)").scalars().all()
+        found = [f"catalog: {line}" for line in lines if line != "ok"]
+        return found + [f"a vector is kept for key {key}, which is no item" for key in strays]
+
+    def drop_strays(self) -> None:
+        """Forget vectors that belong to no item."""
+        with self._writing() as connection:
+            vector_table.drop(connection, vector_table.strays(connection))
 
     # --- inside -------------------------------------------------------------------------------
-
-    def _select(
-        self, entry: Entry, column: ColumnElement[Any], values: Iterable[Any]
-    ) -> list[tuple[int, Item]]:
-        with self._reading() as connection:
-            return _selected(connection, entry, column, values)
 
     def _conditions(
         self,
@@ -363,25 +345,3 @@ class Catalog:
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return writing(self._engine)
-
-
-def _sequence(connection: Connection, entry: Entry) -> int:
-    query = select(collections.c.sequence).where(collections.c.uid == entry.uid)
-    number = connection.execute(query).scalar_one_or_none()
-    if number is None:
-        raise UnknownCollectionError(entry.name)
-    return int(number)
-
-
-def _selected(
-    connection: Connection, entry: Entry, column: ColumnElement[Any], values: Iterable[Any]
-) -> list[tuple[int, Item]]:
-    found: list[tuple[int, Item]] = []
-    for chunk in chunks(values, CHUNK):
-        query = select(items).where(column.in_(chunk))
-        if column is not items.c.key:
-            query = query.where(items.c.collection_id == entry.id)
-        # A key is one of all collections; told the collection too, SQLite reads all of its rows.
-        rows = (row for row in connection.execute(query) if row.collection_id == entry.id)
-        found += [(row.key, to_item(row)) for row in rows]
-    return found

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import Connection, Engine, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, insert, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from latent.catalog import fields, tables
+from latent.catalog import migrations
 from latent.catalog.database import connect, is_full, reason_of, sqlite_code
-from latent.catalog.rows import to_entry
-from latent.catalog.tables import SCHEMA, collections, metadata, numbers
-from latent.catalog.word_tables import POSTGRESQL_WORDS, words_of
-from latent.errors import StorageFullError, StoreError
+from latent.catalog.tables import SCHEMA, metadata, numbers, version
+from latent.catalog.word_tables import POSTGRESQL_WORDS
+from latent.errors import NewerCatalogError, StorageFullError, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,8 @@ def open_engine(url: str) -> Engine:
     Raises:
         InputError: the URL cannot be understood.
         StorageFullError: there is no room to open it.
-        StoreError: it cannot be opened, or a newer version of Nearfield wrote it.
+        NewerCatalogError: a newer version of Nearfield wrote it.
+        StoreError: it cannot be opened.
     """
     engine = connect(url)
     try:
@@ -65,19 +65,29 @@ def _prepare(engine: Engine) -> None:
         )
     if schema is None or schema < SCHEMA:
         schema = _bring_forward(engine)
-    if schema != SCHEMA:
-        raise StoreError(
-            f"{_named(engine.url)} was written by another version of Nearfield (schema {schema}, "
+    if schema > SCHEMA:
+        raise NewerCatalogError(
+            f"{_named(engine.url)} was written by a newer version of Nearfield (schema {schema}, "
             f"this version reads {SCHEMA}); use that version, or index into another folder"
+        )
+    if schema < SCHEMA:
+        raise StoreError(
+            f"{_named(engine.url)} does not say which version of Nearfield wrote it; restore a "
+            "backup, or index into another folder"
         )
 
 
 def _schema(connection: Connection) -> int | None:
     """The number of the layout that is there; None where there is none, 0 for a broken one."""
-    if not inspect(connection).has_table(numbers.name):
+    there = inspect(connection)
+    if not there.has_table(numbers.name):
         return None
-    query = select(numbers.c.value).where(numbers.c.name == "schema")
-    return int(connection.execute(query).scalar_one_or_none() or 0)
+    if there.has_table(version.name):
+        number = connection.execute(select(version.c.version_num)).scalar_one_or_none()
+    else:  # which came with schema 4
+        query = select(numbers.c.value).where(numbers.c.name == "schema")
+        number = connection.execute(query).scalar_one_or_none()
+    return int(number or 0)
 
 
 def _bring_forward(engine: Engine) -> int:
@@ -89,54 +99,20 @@ def _bring_forward(engine: Engine) -> int:
         schema = _schema(connection)
         if schema is None:
             _make(connection)
-            return SCHEMA
-        if schema == 1:
-            log.info("bringing the catalog %s forward to schema 2", _named(engine.url))
-            _from_1_to_2(connection)
-            schema = 2
-        if schema == 2:
-            log.info("bringing the catalog %s forward to schema 3", _named(engine.url))
-            _from_2_to_3(connection)
-            schema = 3
-    return schema
+        elif 0 < schema < SCHEMA:
+            log.info("bringing the catalog %s forward to schema %d", _named(engine.url), SCHEMA)
+            migrations.upgrade(connection, since=schema)
+        return _schema(connection) or 0
 
 
 def _make(connection: Connection) -> None:
     metadata.create_all(connection)
     if connection.dialect.name == "postgresql":
-        _make_postgresql_words(connection)
+        for statement in POSTGRESQL_WORDS:
+            connection.exec_driver_sql(statement)
+    connection.execute(insert(version).values(version_num=str(SCHEMA)))
     first = [{"name": "schema", "value": SCHEMA}, {"name": "key", "value": 0}]
     connection.execute(insert(numbers), first)
-
-
-def _make_postgresql_words(connection: Connection) -> None:
-    for statement in POSTGRESQL_WORDS:
-        connection.exec_driver_sql(statement)
-
-
-def _from_1_to_2(connection: Connection) -> None:
-    """Schema 2 keeps the words of items, and which fields their metadata have had."""
-    tables.fields.create(connection)
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(
-            "ALTER TABLE items ALTER COLUMN metadata TYPE jsonb USING metadata::jsonb"
-        )
-        _make_postgresql_words(connection)
-    words = words_of(connection.dialect.name)
-    for row in connection.execute(select(collections)).all():
-        entry = to_entry(row)
-        words.make(connection, entry.uid)
-        words.fill(connection, entry)
-        fields.learn_all(connection, entry)
-    connection.execute(update(numbers).where(numbers.c.name == "schema").values(value=2))
-
-
-def _from_2_to_3(connection: Connection) -> None:
-    """Schema 3 keeps hashes of what pictures look like; those of older items are not known."""
-    columns = {column["name"] for column in inspect(connection).get_columns("items")}
-    if "picture_hash" not in columns:
-        connection.exec_driver_sql("ALTER TABLE items ADD COLUMN picture_hash VARCHAR(64)")
-    connection.execute(update(numbers).where(numbers.c.name == "schema").values(value=3))
 
 
 def _named(url: URL) -> str:

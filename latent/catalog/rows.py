@@ -5,21 +5,18 @@ Knows nothing about connections and transactions; `catalog` does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
 from sqlalchemy import Row, text
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.elements import TextClause
 
 from latent.catalog.tables import items
-from latent.errors import StoreError
 from latent.filters.language import Filter
 from latent.filters.postgresql import PostgresqlWriter
 from latent.filters.sqlite import SqliteWriter
-from latent.items import Item, Modality, Passage, Source, Vectors
+from latent.items import Item, Modality, Passage, Source, Vector
 from latent.space import Space
 
 Condition: TypeAlias = ColumnElement[bool] | TextClause
@@ -56,7 +53,7 @@ def conditions(
 
 
 def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:
-    """The row that holds an item, written under this number of the sequence."""
+    """The row that holds an item but for its vector, written under this number of the sequence."""
     return {
         "collection_id": entry.id,
         "id": item.id,
@@ -68,17 +65,16 @@ def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:
         "source": item.source,
         "content_hash": item.content_hash,
         "sequence": number,
-        "vector": np.asarray(item.vector, "<f4").tobytes(),
         "picture_hash": item.picture_hash,
     }
 
 
-def to_item(row: Row[Any]) -> Item:
-    """The item a row holds."""
+def to_item(row: Row[Any], vector: Vector) -> Item:
+    """The item a row holds, with its vector."""
     return Item(
         id=row.id,
         modality=Modality(row.modality),
-        vector=np.frombuffer(row.vector, "<f4").astype(np.float32),
+        vector=vector,
         uri=row.uri,
         text=row.text,
         passage=Passage(**row.passage) if row.passage else None,
@@ -92,20 +88,6 @@ def to_item(row: Row[Any]) -> Item:
 def to_source(row: Row[Any]) -> Source:
     """The source a row holds."""
     return Source(row.path, row.size, row.mtime_ns, row.content_hash, row.failure, row.code)
-
-
-def to_vectors(stored: Sequence[bytes], dim: int) -> Vectors:
-    """The stored vectors as rows, `(n, dim)` float32.
-
-    Raises:
-        StoreError: one has another length.
-    """
-    for one in stored:
-        if len(one) != 4 * dim:
-            raise StoreError(
-                f"the catalog holds a vector of {len(one) / 4:g} numbers where {dim} belong"
-            )
-    return np.frombuffer(b"".join(stored), "<f4").reshape(len(stored), dim).astype(np.float32)
 
 
 def to_space(stored: dict[str, Any]) -> Space:

@@ -20,18 +20,29 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    func,
+    literal_column,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from latent.items import LONGEST_ID
 
-SCHEMA = 3
-"""The number of this layout; an older one is brought forward when opened, a newer one refused."""
+SCHEMA = 4
+"""The number of this layout: that of the last of `migrations`, which bring older ones forward."""
+
+FINGERPRINT = 32
+"""Hexadecimal digits of the fingerprint of a manifest's row; hashes of contents have others."""
 
 metadata = MetaData()
 # SQLite gives 64-bit row numbers only to columns declared INTEGER.
 _Key = BigInteger().with_variant(Integer, "sqlite")
 _Metadata = JSON().with_variant(JSONB(), "postgresql")
+
+version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), primary_key=True),
+)
 
 numbers = Table(
     "numbers",
@@ -48,6 +59,7 @@ collections = Table(
     Column("name", String(128), nullable=False, unique=True),
     Column("space", JSON, nullable=False),
     Column("sequence", BigInteger, nullable=False),
+    Column("pruned", BigInteger, nullable=False, server_default="0"),
 )
 
 items = Table(
@@ -64,13 +76,30 @@ items = Table(
     Column("source", Text),
     Column("content_hash", String(128)),
     Column("sequence", BigInteger, nullable=False),
-    Column("vector", LargeBinary, nullable=False),
     Column("picture_hash", String(64)),
     UniqueConstraint("collection_id", "id"),
     Index("items_by_sequence", "collection_id", "sequence"),
     Index("items_by_source", "collection_id", "source"),
     Index("items_by_modality", "collection_id", "modality", "key"),
-    Index("items_by_content", "collection_id", "content_hash"),
+)
+
+HAS_CONTENT = func.length(items.c.content_hash) != literal_column(str(FINGERPRINT))
+"""Whether the hash of an item is that of a content; of manifest rows nobody asks by it."""
+
+Index(
+    "items_by_content",
+    items.c.collection_id,
+    items.c.content_hash,
+    sqlite_where=HAS_CONTENT,
+    postgresql_where=HAS_CONTENT,
+)
+
+# Of their own, so that whoever reads what items say does not turn the pages of their vectors.
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("key", _Key, primary_key=True, autoincrement=False),
+    Column("vector", LargeBinary, nullable=False),
 )
 
 tombstones = Table(

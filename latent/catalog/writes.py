@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
-from latent.catalog import fields, keywords, tables
+from latent.catalog import fields, keywords, tables, vector_table
 from latent.catalog.changes import Change, Written
 from latent.catalog.database import CHUNK, chunks
 from latent.catalog.rows import Entry, to_row
@@ -44,6 +44,7 @@ def apply(connection: Connection, entry: Entry, change: Change, words: WordTable
     words.drop(connection, entry, gone)
     _bury(connection, entry, number, gone)
     keys = _put(connection, entry, number, put)
+    vector_table.put(connection, {keys[i]: put[i].vector for i in put})
     words.put(connection, entry, {keys[i]: keywords.content_of(put[i]) for i in put})
     if put:
         fields.learn(connection, entry, (item.metadata for item in put.values()))
@@ -66,6 +67,7 @@ def keys_of(
 
 
 def _bury(connection: Connection, entry: Entry, number: int, keys: Sequence[int]) -> None:
+    vector_table.drop(connection, keys)
     for chunk in chunks(keys, CHUNK):
         connection.execute(delete(items).where(items.c.key.in_(chunk)))
         connection.execute(

@@ -149,6 +149,12 @@ def test_a_catalog_of_schema_1_is_brought_forward(settings: Settings, url: str) 
     engine = create_engine(url)
     with engine.begin() as connection:
         for statement in (
+            "ALTER TABLE items ADD COLUMN vector bytea",
+            "UPDATE items SET vector = vectors.vector FROM vectors WHERE vectors.key = items.key",
+            "DROP TABLE vectors",
+            "DROP TABLE alembic_version",
+            "ALTER TABLE collections DROP COLUMN pruned",
+            "ALTER TABLE items DROP COLUMN picture_hash",
             "DROP TABLE words",
             "DROP TABLE fields",
             "ALTER TABLE items ALTER COLUMN metadata TYPE json USING metadata::json",
@@ -160,4 +166,5 @@ def test_a_catalog_of_schema_1_is_brought_forward(settings: Settings, url: str) 
         collection = store.collection("main")
         assert [item.id for item, _ in collection.matching_words("snow", 5)] == ["a"]
         assert collection.count(where={"n.m": 1}) == 1
+        assert collection.get(["a"])[0].vector.tolist() == place(1).tolist()
         assert collection.verify() == []

@@ -21,6 +21,7 @@ from latent.collection import Collection
 from latent.errors import (
     FilterError,
     InputError,
+    NewerCatalogError,
     SourceMissingError,
     SpaceMismatchError,
     StoreError,
@@ -283,18 +284,32 @@ def test_an_index_out_of_step_is_named_item_by_item(settings: Settings) -> None:
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM items WHERE id = 'i3'"))
         connection.execute(
-            text("UPDATE items SET vector = :v WHERE id = 'i4'"), {"v": place(1).tobytes()}
+            text(
+                "UPDATE vectors SET vector = :v WHERE key = (SELECT key FROM items WHERE id = 'i4')"
+            ),
+            {"v": place(1).tobytes()},
         )
     engine.dispose()
     with open_store(settings) as store:
         flaws = store.collection("main").verify()
         assert sorted(flaws) == [
+            "a vector is kept for key 4, which is no item",
             "item i4 has another vector in the index",
             "the index holds key 4, which is no item",
             "words are kept for key 4, which is no item",
         ]
         store.collection("main").repair()
         assert store.collection("main").verify() == []
+
+
+def test_a_deleted_collection_leaves_no_vectors(store: Store) -> None:
+    store.ensure("main").put(random_items(30))
+    store.ensure("other").put(random_items(3))
+    store.delete("main")
+    assert store.collection("other").verify() == []
+    store.ensure("main").put(random_items(30))
+    store.collection("main").drop(["i1", "i2"])
+    assert store.collection("main").verify() == []
 
 
 def test_a_snapshot_from_another_history_is_passed_over(settings: Settings) -> None:
@@ -391,13 +406,13 @@ def test_an_unfit_name_is_refused(store: Store, name: str) -> None:
         store.ensure(name)
 
 
-def test_a_catalog_of_another_version_is_refused_and_left_alone(settings: Settings) -> None:
+def test_a_catalog_of_a_newer_version_is_refused_and_left_alone(settings: Settings) -> None:
     with open_store(settings) as store:
         store.ensure("main").put(random_items(3))
     engine = create_engine(f"sqlite:///{settings.data / CATALOG}")
     with engine.begin() as connection:
-        connection.execute(text("UPDATE numbers SET value = 99 WHERE name = 'schema'"))
-    with pytest.raises(StoreError, match="another version of Nearfield"), open_store(settings):
+        connection.execute(text("UPDATE alembic_version SET version_num = '99'"))
+    with pytest.raises(NewerCatalogError, match="a newer version of Nea"), open_store(settings):
         pass
     with engine.begin() as connection:
         assert connection.execute(text("SELECT count(*) FROM items")).scalar_one() == 3
@@ -485,18 +500,25 @@ def test_an_id_that_is_no_text_is_refused_not_unknown(collection: Collection) ->
         collection.find(["\ud800"])
 
 
-@pytest.mark.parametrize("damage", ["vector=zeroblob(7)", "metadata='{bad'"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE vectors SET vector=zeroblob(7)",
+        "DELETE FROM vectors",
+        "UPDATE items SET metadata='{bad'",
+    ],
+)
 def test_a_damaged_row_is_a_store_error(
     collection: Collection, settings: Settings, damage: str
 ) -> None:
     collection.put([item("a", place(1))])
     engine = create_engine(f"sqlite:///{settings.data / CATALOG}")
     with engine.begin() as connection:
-        connection.execute(text(f"UPDATE items SET {damage}"))
+        connection.execute(text(damage))
     engine.dispose()
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match=r"cannot be read|holds (a|no) vector"):
         collection.scroll(10)
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match=r"cannot be read|holds (a|no) vector"):
         collection.find(["a"])
 
 

@@ -69,6 +69,7 @@ def test_the_statuses_are_those_of_the_house() -> None:
         "SpaceMismatchError": 409,
         "ModelUnavailableError": 503,
         "StoreError": 503,
+        "NewerCatalogError": 503,
         "StorageFullError": 507,
         "AccessError": 403,
         "UnknownKeyError": 401,

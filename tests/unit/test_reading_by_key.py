@@ -47,7 +47,9 @@ def test_items_are_found_by_their_keys_without_reading_others(engine: Engine) ->
     with engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement[0]}", statement[1])
         steps = [row[3] for row in plan]
-    assert steps == ["SEARCH items USING INTEGER PRIMARY KEY (rowid=?)"]
+    assert [step for step in steps if "items" in step] == [
+        "SEARCH items USING INTEGER PRIMARY KEY (rowid=?)"
+    ]
 
 
 def test_a_key_of_another_collection_is_not_found(engine: Engine) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as routine
 from hypothesis import strategies as st
+from old_catalogs import set_back
 from sqlalchemy import create_engine, text
 
 from latent.catalog import keywords
@@ -207,22 +208,12 @@ def test_a_collection_that_was_deleted_gets_no_words_again(
 # --- a catalog of schema 1 ----------------------------------------------------------------------
 
 
-def set_back(settings: Settings) -> None:
-    """Make of a catalog what schema 1 was."""
-    harmed(
-        settings,
-        "DROP TABLE WORDS",
-        "DROP TABLE fields",
-        "UPDATE numbers SET value = 1 WHERE name = 'schema'",
-    )
-
-
 def test_a_catalog_of_schema_1_is_brought_forward_once(settings: Settings) -> None:
     with open_store(settings) as store:
         store.ensure("main").put(
             [said(f"i{n}", f"the number {n} snow", camera={"make": "X"}) for n in range(1_200)]
         )
-    set_back(settings)
+    set_back(settings.data / CATALOG, 1)
     for _ in range(2):
         with open_store(settings) as store:
             collection = store.collection("main")
@@ -238,7 +229,7 @@ def test_processes_that_open_an_old_catalog_at_once_bring_it_forward_once(
 ) -> None:
     with open_store(settings) as store:
         store.ensure("main").put([said(f"i{n}", f"number {n}") for n in range(3_000)])
-    set_back(settings)
+    set_back(settings.data / CATALOG, 1)
     shutil.copytree(settings.data, tmp_path / "copy")
     code = (
         "import sys, pathlib\n"
@@ -266,7 +257,7 @@ def test_processes_that_open_an_old_catalog_at_once_bring_it_forward_once(
 def test_an_upgrade_that_fails_leaves_the_old_catalog_as_it_was(settings: Settings) -> None:
     with open_store(settings) as store:
         store.ensure("main").put([said("a", "snow"), said("b", "sun")])
-    set_back(settings)
+    set_back(settings.data / CATALOG, 1)
     harmed(settings, "UPDATE items SET metadata = '{bad' WHERE key = 2")
     with pytest.raises(StoreError, match="cannot be read"), open_store(settings):
         pass

@@ -1,0 +1,90 @@
+"""How items are read with their vectors, within a transaction of `database`.
+
+Knows nothing about how the transaction is held; `catalog` does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, String, cast, func, select, text
+from sqlalchemy.sql import ColumnElement
+
+from latent.catalog import vector_table
+from latent.catalog.database import CHUNK, chunks
+from latent.catalog.rows import Condition, Entry, to_item
+from latent.catalog.tables import collections, items
+from latent.errors import UnknownCollectionError
+from latent.index.vectors import Keys
+from latent.items import Item
+
+
+def sequence(connection: Connection, entry: Entry) -> int:
+    """The number of the last write.
+
+    Raises:
+        UnknownCollectionError: the collection was deleted meanwhile.
+    """
+    query = select(collections.c.sequence).where(collections.c.uid == entry.uid)
+    number = connection.execute(query).scalar_one_or_none()
+    if number is None:
+        raise UnknownCollectionError(entry.name)
+    return int(number)
+
+
+def by_key(connection: Connection, entry: Entry, keys: Iterable[int]) -> dict[int, Item]:
+    """Those of the items that exist, by key, in order of keys."""
+    found: dict[int, Item] = {}
+    for chunk in chunks(keys, CHUNK):
+        # A key is one of all collections; told the collection too, SQLite reads all of its rows.
+        rows = connection.execute(_BY_KEY[connection.dialect.name], {"keys": json.dumps(chunk)})
+        found |= with_vectors(connection, entry, [r for r in rows if r.collection_id == entry.id])
+    return found
+
+
+def having(
+    connection: Connection,
+    entry: Entry,
+    column: ColumnElement[Any],
+    values: Iterable[Any],
+    *met: ColumnElement[bool],
+) -> dict[int, Item]:
+    """The items of a collection that have one of the values in a column, by key."""
+    found: dict[int, Item] = {}
+    for chunk in chunks(values, CHUNK):
+        query = select(items).where(items.c.collection_id == entry.id, column.in_(chunk), *met)
+        found |= with_vectors(connection, entry, connection.execute(query).all())
+    return found
+
+
+def keys_where(connection: Connection, met: Sequence[Condition]) -> Keys:
+    """The keys of all items that meet the conditions, ascending."""
+    key = cast(items.c.key, String)
+    # One long text is read many times faster than a row for each key.
+    join = func.string_agg if connection.dialect.name == "postgresql" else func.group_concat
+    keys = connection.execute(select(join(key, ",")).where(*met)).scalar_one()
+    return np.sort(np.fromstring(keys or "", np.int64, sep=","))
+
+
+def with_vectors(connection: Connection, entry: Entry, rows: Sequence[Row[Any]]) -> dict[int, Item]:
+    """The items that rows of `items` hold, by key, in the order of the rows."""
+    keys = np.array(sorted(row.key for row in rows), np.int64)
+    vectors = vector_table.read(connection, keys, entry.space.dim)
+    place = dict(zip(keys.tolist(), vectors, strict=True))
+    return {row.key: to_item(row, place[row.key]) for row in rows}
+
+
+_COLUMNS = ", ".join(column.name for column in items.c)
+_BY_KEY = {
+    dialect: text(f"SELECT {_COLUMNS} FROM items WHERE key IN (SELECT {key}) ORDER BY key").columns(
+        *items.c
+    )
+    for dialect, key in (
+        ("sqlite", "value FROM json_each(:keys)"),
+        ("postgresql", "CAST(jsonb_array_elements_text(CAST(:keys AS jsonb)) AS bigint)"),
+    )
+}
+"""One parameter for all keys: a parameter each would take longer to write than to answer."""
