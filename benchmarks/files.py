@@ -23,11 +23,15 @@ from indexer.sources import listing
 from latent.collection import Collection
 from latent.items import Item, Modality, Source
 from latent.media.decode import Limits, decode
+from latent.media.fingerprints import picture_hash
 from latent.models.embedder import Embedder, Prepared
 from latent.settings import Settings
 from latent.wiring import open_store
 
 READING = ("read", "hash", "decode", "prepare")
+LOOK = (
+    "look"  # the hash that copies are found by: listed, but no part of what a run is held against
+)
 WALL = ("walk", "put", "publish")  # these wait for the disk: by the clock, not by the processor
 SAMPLE = 64
 BATCH = 32
@@ -120,6 +124,8 @@ def _costs(photos: Photos, embedder: Embedder, settings: Settings) -> Costs:
             decoded = decode(content, name=file.uri, limits=limits, side=side)
         with spent.on("prepare"):
             prepared.append(embedder.prepare(decoded.picture))
+        with spent.on(LOOK):
+            looks = picture_hash(decoded.picture)
         source = Source(file.path, status.st_size, status.st_mtime_ns, digest)
         item = Item(
             id=item_id(file.path),
@@ -129,6 +135,7 @@ def _costs(photos: Photos, embedder: Embedder, settings: Settings) -> Costs:
             metadata=decoded.facts,
             source=file.path,
             content_hash=digest,
+            picture_hash=looks,
         )
         contents.append((source, [item]))
     for start in range(0, len(files), BATCH):
@@ -159,7 +166,7 @@ class _Spent:
     """Seconds by stage, in the order of the path."""
 
     def __init__(self) -> None:
-        stages = ("walk", *READING, "embed", "put", "publish")
+        stages = ("walk", *READING, LOOK, "embed", "put", "publish")
         self.total = dict.fromkeys(stages, 0.0)
         self._name = ""
         self._clock: Callable[[], float] = time.perf_counter

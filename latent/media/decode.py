@@ -238,6 +238,10 @@ def _shrunk(picture: Image.Image, side: int) -> Image.Image:
     factor = max(
         1, min(width, height) // (KEPT * side), math.ceil(max(width, height) / (LONGEST * side))
     )
+    if factor == 1 and picture.mode == "RGB" and not picture.has_transparency_data:
+        whole = picture.copy()  # most photos, once libjpeg has averaged
+        whole.info = {}  # no profile or comment of the file goes on with the pixels
+        return whole
     small = Image.new("RGB", (math.ceil(width / factor), math.ceil(height / factor)))
     span = _span(picture)
     rows = factor * max(1, BAND_PIXELS // (width * factor))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import imagehash
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -32,6 +33,22 @@ def encoded(picture: Image.Image, quality: int) -> Image.Image:
 def test_a_hash_has_64_hexadecimal_digits() -> None:
     assert len(picture_hash(drawn(0))) == 64
     assert int(picture_hash(drawn(0)), 16) > 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hash_is_that_of_imagehash(seed: int) -> None:
+    """So hashes that were stored before, and those of other programs, can be compared."""
+    grey = drawn(seed, (64, 64)).convert("L")
+    assert picture_hash(grey) == str(imagehash.phash(grey, hash_size=16))
+
+
+def test_frequencies_that_are_not_there_are_no_matter_of_rounding() -> None:
+    half = np.asarray(drawn(4, (32, 64)).convert("L"))
+    mirrored = np.hstack([half, half[:, ::-1]])
+    hashed = picture_hash(Image.fromarray(mirrored))
+    assert hashed == picture_hash(Image.fromarray(mirrored[:, ::-1].copy()))
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(hashed), np.uint8))
+    assert len(set(bits.reshape(16, 16)[:, 1::2].ravel().tolist())) == 1
 
 
 @pytest.mark.parametrize("quality", [90, 60, 30])
