@@ -166,17 +166,18 @@ class QueryAnswer(BaseModel):
     explain: dict[str, JsonValue] | None = Field(None, description="How the hits were found.")
 
     @classmethod
-    def of(cls, answer: Answer, *, with_vector: bool = False) -> QueryAnswer:
+    def fields_of(cls, answer: Answer, *, with_vector: bool) -> dict[str, Any]:
+        """What is said of an answer."""
         explained = {} if answer.explain is None else {"explain": dict(answer.explain)}
-        return cls(
-            collection=answer.collection,
-            model=answer.model,
-            hits=[HitAnswer.of_hit(hit, with_vector=with_vector) for hit in answer.hits],
-            match=answer.match,
-            cursor=answer.cursor,
-            took_ms=dict(answer.took_ms),
+        return {
+            "collection": answer.collection,
+            "model": answer.model,
+            "hits": [HitAnswer.fields_of_hit(hit, with_vector=with_vector) for hit in answer.hits],
+            "match": answer.match,
+            "cursor": answer.cursor,
+            "took_ms": dict(answer.took_ms),
             **explained,
-        )
+        }
 
 
 class WalkAnswer(BaseModel):

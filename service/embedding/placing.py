@@ -112,6 +112,19 @@ class Placer:
                     self._keep([one.key for one in ready.values()], rows)
         return [outcomes[i] for i in range(len(things))]
 
+    def known(self, embedder: Embedder, things: Sequence[Thing]) -> list[Vector] | None:
+        """The places of things that are all remembered, else None; for any thread."""
+        found: list[Vector] = []
+        for thing in things:
+            modality, content = _told_apart(thing)
+            place = self._remembered.get(key_of(embedder.space, modality, content))
+            if place is None:
+                return None
+            found.append(place)
+        for thing in things:
+            self._on_known(_told_apart(thing)[0])
+        return found
+
     async def close(self) -> None:
         """Wait for the models that are busy."""
         for batcher in self._batchers.values():
@@ -172,6 +185,12 @@ class Placer:
                 on_batch=partial(self._on_batch, modality),
             )
         return self._batchers[key]
+
+
+def _told_apart(thing: Thing) -> tuple[Modality, str | bytes]:
+    if isinstance(thing, Text):
+        return Modality.TEXT, thing.text
+    return Modality.IMAGE, thing.content
 
 
 def _far_too_long(text: str, most: int) -> InputError | None:

@@ -6,44 +6,60 @@ import base64
 from collections.abc import Sequence
 
 import numpy as np
+from fastapi import Response
 
 from latent.errors import InputError
 from latent.items import Vector
 from latent.models.embedder import Embedder
-from service.answers import EmbeddingAnswer, EmbeddingsAnswer, Usage
+from service.answers import EmbeddingsAnswer
 from service.engine.parts import Text, Thing
 from service.guard.scopes import Scope, needs
-from service.routes.asking import DeskNow, router
+from service.routes.asking import DeskNow, router, told
 from service.schemas import EmbeddingsBody, things_of
 
 routes = router("models")
 
 
 @routes.post("/v1/embeddings", response_model=EmbeddingsAnswer, openapi_extra=needs(Scope.READ))
-async def embeddings(body: EmbeddingsBody, desk: DeskNow) -> EmbeddingsAnswer:
+async def embeddings(body: EmbeddingsBody, desk: DeskNow) -> Response:
     """Place texts and pictures; each vector has length 1."""
     forms = body.input if isinstance(body.input, list) else [body.input]
     desk.require_few(forms, "input")
-    embedder = await desk.embedder(body.model)
-    dim = embedder.space.dim
-    if body.dimensions not in (None, dim):
-        raise InputError(f"model {embedder.space.model!r} has {dim} dimensions and no others")
     names = [f"input[{i}]" for i in range(len(forms))]
-    things = await desk.run(things_of, forms, names)
+
+    def begun() -> tuple[Embedder, list[Thing]]:
+        embedder = desk.served(body.model)
+        dim = embedder.space.dim
+        if body.dimensions not in (None, dim):
+            raise InputError(f"model {embedder.space.model!r} has {dim} dimensions and no others")
+        return embedder, things_of(forms, names)
+
+    embedder, things = await desk.run(begun)
     vectors = await desk.place(embedder, things, names)
-    tokens = await desk.run(_tokens, embedder, things)
-    in_base64 = body.encoding_format == "base64"
-    return EmbeddingsAnswer(
-        data=[
-            EmbeddingAnswer(index=i, embedding=_base64(row) if in_base64 else row.tolist())
-            for i, row in enumerate(vectors)
-        ],
-        model=embedder.space.model,
-        usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+    return await desk.run(_told, embedder, things, vectors, body.encoding_format)
+
+
+def _told(
+    embedder: Embedder, things: Sequence[Thing], vectors: Sequence[Vector], encoding: str
+) -> Response:
+    tokens = _tokens(embedder, things)
+    return told(
+        {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": i, "embedding": _shaped(row, encoding)}
+                for i, row in enumerate(vectors)
+            ],
+            "model": embedder.space.model,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        }
     )
 
 
-def _base64(row: Vector) -> str:
+def _shaped(row: Vector, encoding: str) -> list[float] | str:
+    if encoding == "float":
+        numbers: list[float] = row.tolist()
+        return numbers
     return base64.b64encode(row.astype(np.dtype("<f4")).tobytes()).decode()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import File, Form, Query, UploadFile
+from fastapi import File, Form, Query, Response, UploadFile
 
 from latent.items import Modality
 from service import filters
@@ -12,8 +12,8 @@ from service.answers import QueryAnswer, WalkAnswer
 from service.engine import phrases
 from service.engine.parts import Part, Picture
 from service.guard.scopes import Scope, needs
-from service.query import Mode, Question
-from service.routes.asking import SearchDeskNow, router
+from service.query import Answer, Mode, Question
+from service.routes.asking import SearchDeskNow, router, told
 from service.schemas import QueryBody, WalkBody
 
 routes = router("search")
@@ -25,15 +25,15 @@ routes = router("search")
     response_model_exclude_unset=True,
     openapi_extra=needs(Scope.READ),
 )
-async def query(collection: str, body: QueryBody, desk: SearchDeskNow) -> QueryAnswer:
+async def query(collection: str, body: QueryBody, desk: SearchDeskNow) -> Response:
     """Search a collection; `score` is the cosine, higher is closer.
 
     `relevance` is how surely a hit is what was meant; where nothing is, `match` is false. An item
     named in the query is not among the hits.
     """
-    question = await desk.run(body.question)
-    answer = await desk.search(collection, question)
-    return QueryAnswer.of(answer, with_vector=body.with_vector)
+    return await desk.searched(
+        collection, body.question, lambda answer: _told(answer, with_vector=body.with_vector)
+    )
 
 
 @routes.get(
@@ -58,7 +58,7 @@ async def search(
     sort_by: str | None = None,
     pool: int | None = None,
     min_relevance: float | None = None,
-) -> QueryAnswer:
+) -> Response:
     """Search a collection by text, from a browser's address bar or curl.
 
     Terms may be weighted, as in `2:beach - people`.
@@ -77,7 +77,9 @@ async def search(
         pool=pool,
         min_relevance=min_relevance,
     )
-    return QueryAnswer.of(await desk.search(collection, question), with_vector=with_vector)
+    return await desk.searched(
+        collection, lambda: question, lambda answer: _told(answer, with_vector=with_vector)
+    )
 
 
 @routes.post(
@@ -101,7 +103,7 @@ async def query_upload(
     sort_by: Annotated[str | None, Form()] = None,
     pool: Annotated[int | None, Form()] = None,
     min_relevance: Annotated[float | None, Form()] = None,
-) -> QueryAnswer:
+) -> Response:
     """Search a collection by a picture that is sent as a file."""
     picture = Picture(await image.read(), image.filename or "image")
     question = Question(
@@ -117,7 +119,9 @@ async def query_upload(
         pool=pool,
         min_relevance=min_relevance,
     )
-    return QueryAnswer.of(await desk.search(collection, question), with_vector=with_vector)
+    return await desk.searched(
+        collection, lambda: question, lambda answer: _told(answer, with_vector=with_vector)
+    )
 
 
 @routes.post(
@@ -133,3 +137,7 @@ async def walk(collection: str, body: WalkBody, desk: SearchDeskNow) -> WalkAnsw
     """
     asked = await desk.run(body.walk)
     return WalkAnswer.of(await desk.walk(collection, asked), with_vector=body.with_vector)
+
+
+def _told(answer: Answer, *, with_vector: bool) -> Response:
+    return told(QueryAnswer.fields_of(answer, with_vector=with_vector))

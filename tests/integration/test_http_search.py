@@ -18,6 +18,7 @@ from latent.items import Modality, Passage
 from latent.models.colours import COLOURS, ColourEmbedder
 from latent.settings import Settings
 from latent.wiring import open_store
+from service.answers import EmbeddingsAnswer, QueryAnswer
 from service.app import search_app
 
 QUERY = "/v1/collections/main/query"
@@ -137,6 +138,35 @@ def test_pages_hold_everything_once(client: TestClient) -> None:
             break
     assert cursor is None
     assert len(seen) == len(set(seen)) == 8
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"with_vector": True, "explain": True}, {"mode": "hybrid"}, {"group_by": "$modality"}],
+)
+def test_answers_are_of_the_form_that_is_documented(
+    client: TestClient, more: dict[str, object]
+) -> None:
+    sent = client.post(QUERY, json={"query": "a green thing", **more}).content
+    answer = QueryAnswer.model_validate_json(sent, extra="forbid")
+    assert answer.hits
+    assert json.loads(answer.model_dump_json(exclude_unset=True)) == json.loads(sent)
+
+
+def test_what_was_asked_before_is_answered_alike(client: TestClient) -> None:
+    first, second = (
+        client.post(QUERY, json={"query": "a yellow thing, twice"}).json() for _ in range(2)
+    )
+    assert first["hits"] == second["hits"]
+    assert second["took_ms"]["embed"] == 0
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+def test_vectors_are_of_the_form_that_is_documented(client: TestClient, encoding: str) -> None:
+    body = {"input": ["red", "blue"], "encoding_format": encoding}
+    sent = client.post("/v1/embeddings", json=body).content
+    answer = EmbeddingsAnswer.model_validate_json(sent, extra="forbid")
+    assert json.loads(answer.model_dump_json()) == json.loads(sent)
 
 
 def test_a_hit_in_a_document_names_its_passage_and_no_path(settings: Settings) -> None:
