@@ -4,6 +4,7 @@
       InputError              the caller can mend it
         UnreadableImageError    the bytes are no picture we can decode
         ImageTooLargeError      more bytes or pixels than the limit allows
+        FetchError              a picture at a URL that is not fetched, or cannot be
         UnsupportedMediaError   a kind of file, or a modality, this model does not take
         UnknownItemError        no item with that id
         UnknownCollectionError  no collection with that name
@@ -54,6 +55,12 @@ class ImageTooLargeError(InputError):
     """A picture, or a request body, beyond the limit on bytes or pixels."""
 
     code = "image_too_large"
+
+
+class FetchError(InputError):
+    """A picture at a URL that is not fetched, or cannot be."""
+
+    code = "not_fetched"
 
 
 class UnsupportedMediaError(InputError):

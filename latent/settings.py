@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     cors_origins: str | None = Field(
         None, description="Origins whose pages may ask from a browser, with commas; none else may."
     )
+    fetch_hosts: str | None = Field(
+        None, description="Hosts that pictures are fetched from by URL, with commas; no others."
+    )
+    fetch_seconds: float = Field(
+        10, gt=0, description="Seconds that fetching a picture may take, all in all."
+    )
     max_waiting: int = Field(
         256, gt=0, description="Requests that may wait for the model; more get 503."
     )

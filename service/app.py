@@ -20,6 +20,7 @@ from starlette.middleware.cors import CORSMiddleware
 from latent import __version__
 from latent.errors import NearfieldError
 from latent.settings import Settings
+from service.fetching.fetch import Fetcher
 from service.guard.guard import Guard
 from service.guard.headers import Shielded, allowed_origins
 from service.guard.scopes import SCHEMES
@@ -64,6 +65,7 @@ class Lived(TypedDict):
 
     service: State
     guard: Guard
+    fetcher: Fetcher
 
 
 OpenState = Callable[[Metrics], AbstractAsyncContextManager[State]]
@@ -90,16 +92,26 @@ def similarity_app(settings: Settings) -> FastAPI:
 
 
 def create_app(
-    open_state: OpenState, settings: Settings, routers: Sequence[APIRouter], *, title: str
+    open_state: OpenState,
+    settings: Settings,
+    routers: Sequence[APIRouter],
+    *,
+    title: str,
+    fetcher: Fetcher | None = None,
 ) -> FastAPI:
-    """An app of these routers, whose lifespan holds what `open_state` opens."""
+    """An app of these routers, whose lifespan holds what `open_state` opens.
+
+    Args:
+        fetcher: of pictures at URLs; by default the one that the settings ask for.
+    """
     metrics = Metrics()
     guard = Guard.of(settings)
+    fetcher = fetcher or Fetcher.of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Lived]:
         async with open_state(metrics) as state:
-            yield {"service": state, "guard": guard}
+            yield {"service": state, "guard": guard, "fetcher": fetcher}
 
     app = FastAPI(
         title=title,

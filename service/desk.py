@@ -17,6 +17,7 @@ from service.embedding.batching import Outcome
 from service.embedding.placing import all_placed
 from service.engine.parts import Thing
 from service.engine.walks import WalkPlan
+from service.fetching.fetch import Fetcher
 from service.query import Answer, Plan, Question, Walk, Walked
 from service.state import SearchState, State
 from service.timing import Timings
@@ -28,9 +29,10 @@ R = TypeVar("R")
 class Desk:
     """Models and threads, for one request."""
 
-    def __init__(self, state: State, timings: Timings) -> None:
+    def __init__(self, state: State, timings: Timings, fetcher: Fetcher | None = None) -> None:
         self.state = state
         self.timings = timings
+        self.fetcher = fetcher or Fetcher()
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Blocking work, in a thread."""
@@ -80,8 +82,10 @@ class Desk:
 class SearchDesk(Desk):
     """The collections too."""
 
-    def __init__(self, state: SearchState, timings: Timings) -> None:
-        super().__init__(state, timings)
+    def __init__(
+        self, state: SearchState, timings: Timings, fetcher: Fetcher | None = None
+    ) -> None:
+        super().__init__(state, timings, fetcher)
         self.state: SearchState = state
 
     async def search(self, name: str, question: Question) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from latent.collection import Collection
@@ -32,7 +32,7 @@ class Given:
 
     id: str
     text: str | None = None
-    image: str | bytes | None = None
+    image: str | bytes | InputError | None = None  # an error: it could not be fetched
     vector: Sequence[float] | None = None
     modality: Modality | None = None
     metadata: Metadata = field(default_factory=dict)
@@ -88,6 +88,8 @@ def draft(given: Given) -> Draft:
     Raises:
         InputError: it has nothing to place, too much, or a picture that is none.
     """
+    if isinstance(given.image, InputError):
+        raise given.image
     if given.image is not None and given.vector is not None:
         raise InputError("an item has an image or a vector, not both")
     if given.vector is not None:
@@ -104,6 +106,21 @@ def draft(given: Given) -> Draft:
     if given.text is None:
         raise InputError("an item needs a text, an image or a vector")
     return Draft(given, Text(given.text), modality, _hash(given.text.encode()))
+
+
+async def fetched(desk: SearchDesk, items: Sequence[Given]) -> list[Given]:
+    """The items, with pictures in the place of the URLs that may be fetched.
+
+    Raises:
+        InputError: they are too many.
+    """
+    urls = [str(one.image) for one in items if desk.fetcher.fetches(one.image)]
+    if not urls:
+        return list(items)
+    found = iter(await desk.fetcher.fetch_all(urls))
+    return [
+        replace(one, image=next(found)) if desk.fetcher.fetches(one.image) else one for one in items
+    ]
 
 
 async def put(desk: SearchDesk, name: str, items: Sequence[Given]) -> tuple[list[Outcome], int]:

@@ -35,6 +35,7 @@ STATUS: dict[type[errors.NearfieldError], tuple[int, str]] = {
     errors.InputError: (400, "The request cannot be carried out"),
     errors.UnreadableImageError: (422, "The picture cannot be read"),
     errors.ImageTooLargeError: (413, "Too large"),
+    errors.FetchError: (422, "The picture cannot be fetched"),
     errors.UnsupportedMediaError: (415, "Not a kind of input that is taken here"),
     errors.UnknownItemError: (404, "No such item"),
     errors.UnknownCollectionError: (404, "No such collection"),

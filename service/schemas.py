@@ -5,7 +5,7 @@ They refuse fields they do not know. Knows nothing about how answers are found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -50,7 +50,7 @@ class ThingBody(BaseModel):
     model_config = example(text="two dogs in the snow")
 
     text: str | None = None
-    image: str | None = Field(None, description="Base64 or a data URL. URLs are not fetched.")
+    image: str | None = Field(None, description="Base64, a data URL, or a URL that may be fetched.")
 
 
 class PlaceBody(ThingBody):
@@ -95,6 +95,19 @@ def parts_of(query: QueryForm) -> Sequence[Part]:
         first, second, third = (place(_given(form)) for form in query.analogy)
         return analogy(first, second, third)
     return parse([_given(form) for form in (query if isinstance(query, list) else [query])])
+
+
+def things_in(body: BaseModel) -> Iterator[ThingBody]:
+    """Everything in a body that may be a picture, however deep."""
+    waiting: list[object] = [body]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, BaseModel):
+            if isinstance(found, ThingBody):
+                yield found
+            waiting += reversed(list(vars(found).values()))
+        elif isinstance(found, list):
+            waiting += reversed(found)
 
 
 def things_of(forms: Sequence[ThingForm], names: Sequence[str]) -> list[Thing]:
@@ -215,7 +228,7 @@ class ItemBody(BaseModel):
 
     id: Id
     text: str | None = None
-    image: str | None = Field(None, description="Base64 or a data URL. URLs are not fetched.")
+    image: str | None = Field(None, description="Base64, a data URL, or a URL that may be fetched.")
     vector: list[float] | None = None
     modality: Modality | None = Field(None, description="Needed beside a vector.")
     metadata: dict[str, JsonValue] = Field(default_factory=dict)

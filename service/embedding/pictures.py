@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 
-from latent.errors import InputError, UnsupportedMediaError
+from latent.errors import FetchError, InputError, UnsupportedMediaError
 from latent.media.decode import Limits, decode
 from latent.models.embedder import Embedder, Prepared
 from latent.settings import Settings
@@ -21,7 +21,8 @@ def picture_bytes(image: object) -> bytes:
     """The bytes of a picture given as bytes, base64 or a data URL.
 
     Raises:
-        InputError: it is none of these, or a URL of another host.
+        InputError: it is none of these.
+        FetchError: it is a URL of another host.
         UnsupportedMediaError: a data URL that says it is no picture.
     """
     if isinstance(image, bytes | bytearray | memoryview):
@@ -29,12 +30,17 @@ def picture_bytes(image: object) -> bytes:
     elif not isinstance(image, str):
         raise InputError("an image must be base64, a data URL, or bytes")
     elif _URL.match(image):
-        raise InputError("an image at a URL is not fetched; send its bytes as base64 or a data URL")
+        raise FetchError("an image at this URL is not fetched; send it as base64 or a data URL")
     else:
         content = _from_base64(_payload(image) if image[:5].lower() == "data:" else image)
     if not content:
         raise InputError("an image is empty")
     return content
+
+
+def data_url(content: bytes) -> str:
+    """A picture of any format as a data URL."""
+    return f"data:image/*;base64,{base64.b64encode(content).decode()}"
 
 
 def prepare(embedder: Embedder, content: bytes, *, name: str, settings: Settings) -> Prepared:

@@ -68,13 +68,13 @@ async def _state(request: Request) -> State:
 
 
 async def _desk(request: Request) -> Desk:
-    return Desk(await _state(request), request.state.timings)
+    return Desk(await _state(request), request.state.timings, request.state.fetcher)
 
 
 async def _search_desk(request: Request) -> SearchDesk:
     state = request.state.service
     assert isinstance(state, SearchState)
-    return SearchDesk(state, request.state.timings)
+    return SearchDesk(state, request.state.timings, request.state.fetcher)
 
 
 async def _caller(request: Request) -> Caller:

@@ -12,6 +12,7 @@ from service.checks.checks import Seen, asked_look, copies_question, relevant_or
 from service.checks.matching import THRESHOLD
 from service.checks.tiers import Tier, closest
 from service.engine.questions import IDENTICAL
+from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
 from service.schemas import CheckBody
@@ -30,6 +31,7 @@ async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckA
 
     `tier` is `identical`, `near` or `none`; that of each match, and `closest`, are finer.
     """
+    await fetch_into(body, desk.fetcher)
     question = relevant_or_not(await desk.run(body.question))
     settings = desk.state.settings
     found = await desk.collection(collection)

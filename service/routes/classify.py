@@ -8,6 +8,7 @@ from latent.items import Modality, Vectors
 from latent.models import registry
 from service.answers import ClassifyAnswer, ClassifyResult, LabelAnswer
 from service.checks.classify import Labels, Verdict, label_rows, labels_of, modality_of, verdict
+from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
 from service.schemas import ClassifyBody, things_of
@@ -19,6 +20,7 @@ routes = router("models")
 async def classify(body: ClassifyBody, desk: DeskNow) -> ClassifyAnswer:
     """The label of each input with its probability; null where none of them fits."""
     desk.require_few(body.inputs, "inputs")
+    await fetch_into(body, desk.fetcher)
     labels = labels_of(body.labels, body.templates, desk.state.settings)
     embedder = await desk.embedder(body.model)
     names = [f"inputs[{i}]" for i in range(len(body.inputs))]

@@ -13,6 +13,7 @@ from latent.items import Vector
 from latent.models.embedder import Embedder
 from service.answers import EmbeddingsAnswer
 from service.engine.parts import Text, Thing
+from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router, told
 from service.schemas import EmbeddingsBody, things_of
@@ -25,6 +26,7 @@ async def embeddings(body: EmbeddingsBody, desk: DeskNow) -> Response:
     """Place texts and pictures; each vector has length 1."""
     forms = body.input if isinstance(body.input, list) else [body.input]
     desk.require_few(forms, "input")
+    await fetch_into(body, desk.fetcher)
     names = [f"input[{i}]" for i in range(len(forms))]
 
     def begun() -> tuple[Embedder, list[Thing]]:

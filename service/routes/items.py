@@ -42,7 +42,8 @@ async def put_items(collection: str, body: ItemsBody, desk: SearchDeskNow) -> It
     stored. One that is stored already, with the same content and metadata, is `unchanged`, and
     nothing is embedded for it.
     """
-    return _answer(await live.put(desk, collection, [item.given() for item in body.items]))
+    given = await live.fetched(desk, [item.given() for item in body.items])
+    return _answer(await live.put(desk, collection, given))
 
 
 @routes.post(

@@ -11,6 +11,7 @@ from service import filters
 from service.answers import QueryAnswer, WalkAnswer
 from service.engine import phrases
 from service.engine.parts import Part, Picture
+from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.query import Answer, Mode, Question
 from service.routes.asking import SearchDeskNow, router, told
@@ -31,6 +32,7 @@ async def query(collection: str, body: QueryBody, desk: SearchDeskNow) -> Respon
     `relevance` is how surely a hit is what was meant; where nothing is, `match` is false. An item
     named in the query is not among the hits.
     """
+    await fetch_into(body, desk.fetcher)
     return await desk.searched(
         collection, body.question, lambda answer: _told(answer, with_vector=body.with_vector)
     )
@@ -135,6 +137,7 @@ async def walk(collection: str, body: WalkBody, desk: SearchDeskNow) -> WalkAnsw
 
     No item occurs twice.
     """
+    await fetch_into(body, desk.fetcher)
     asked = await desk.run(body.walk)
     return WalkAnswer.of(await desk.walk(collection, asked), with_vector=body.with_vector)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from service.answers import RerankAnswer, RerankResult
 from service.engine.relevance import PairJudge, kind_of
+from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
 from service.schemas import RerankBody, things_of
@@ -17,6 +18,7 @@ routes = router("models")
 async def rerank(body: RerankBody, desk: DeskNow) -> RerankAnswer:
     """Documents by their index, best first, ties in the order they were given."""
     desk.require_few(body.documents, "documents")
+    await fetch_into(body, desk.fetcher)
     embedder = await desk.embedder(body.model)
     judge = PairJudge(embedder.space, desk.state.settings)
     judge.require(body.min_relevance)

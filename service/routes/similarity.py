@@ -11,6 +11,7 @@ from service.answers import SimilarityAnswer, SimilarityResult
 from service.checks.looks import look_at
 from service.checks.tiers import Tier, tier_of
 from service.engine.relevance import PairJudge, kind_of
+from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
 from service.schemas import SimilarityBody, things_of
@@ -27,6 +28,7 @@ routes = router("models")
 async def similarity(body: SimilarityBody, desk: DeskNow) -> SimilarityAnswer:
     """The cosine of the source with each target, its tier, and whether it is a match, if asked."""
     desk.require_few(body.targets, "targets")
+    await fetch_into(body, desk.fetcher)
     embedder = await desk.embedder(body.model)
     names = ["source", *(f"targets[{i}]" for i in range(len(body.targets)))]
     things = await desk.run(things_of, [body.source, *body.targets], names)

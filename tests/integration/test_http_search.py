@@ -231,7 +231,7 @@ BAD: dict[str, tuple[object, int, str]] = {
     "a list": ([], 400, "invalid_input"),
     "a filter with an operator": ({"query": "red", "filter": {"$or": 1}}, 400, "invalid_filter"),
     "a filter with a list": ({"query": "red", "filter": {"n": [1]}}, 400, "invalid_filter"),
-    "an image at a URL": ({"query": {"image": "http://a.example/b"}}, 400, "invalid_input"),
+    "an image at a URL": ({"query": {"image": "http://a.example/b"}}, 422, "not_fetched"),
     "an image that is text": ({"query": {"image": "aGVsbG8="}}, 422, "unreadable_image"),
     "an image that is no base64": ({"query": {"image": "hello!"}}, 400, "invalid_input"),
     "another kind of data": (

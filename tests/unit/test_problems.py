@@ -61,6 +61,7 @@ def test_the_statuses_are_those_of_the_house() -> None:
         "InputError": 400,
         "UnreadableImageError": 422,
         "ImageTooLargeError": 413,
+        "FetchError": 422,
         "UnsupportedMediaError": 415,
         "UnknownItemError": 404,
         "UnknownCollectionError": 404,
