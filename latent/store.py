@@ -23,6 +23,7 @@ from latent.errors import (
     UnknownCollectionError,
     UnsupportedMediaError,
 )
+from latent.index.acknowledged import Acknowledged
 from latent.index.questions import PHRASES
 from latent.index.served import Limits
 from latent.items import Vectors
@@ -123,6 +124,8 @@ class Store:
             UnknownCollectionError: there is none.
         """
         entry = self._catalog.entry(name)
+        # First, for whoever is killed in between must not leave a mark of what is then unknown.
+        Acknowledged(self._index_folder / entry.uid).forget()
         self._catalog.remove(entry)
         with self._opening:
             self._collections.pop(entry.uid, None)

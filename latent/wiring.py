@@ -9,6 +9,7 @@ from latent.catalog.catalog import Catalog
 from latent.catalog.opening import open_engine
 from latent.errors import SourceMissingError
 from latent.index.snapshot import storage_error
+from latent.losses import refuse_a_lost_catalog, refuse_lost_collections
 from latent.models import registry
 from latent.models.loaded import LoadedModels
 from latent.settings import Settings
@@ -26,9 +27,12 @@ def open_store(settings: Settings, *, must_exist: bool = False) -> Iterator[Stor
 
     Raises:
         SourceMissingError: there is no data folder, and it must exist.
-        StoreError: it cannot be opened or written.
+        StoreError: it cannot be opened or written, or its catalog is gone.
     """
     catalog_file = settings.data / CATALOG
+    index = settings.data / INDEX
+    if settings.catalog_url is None:
+        refuse_a_lost_catalog(catalog_file, index)
     if must_exist and settings.catalog_url is None and not catalog_file.is_file():
         raise SourceMissingError(
             f"there is nothing indexed in {settings.data}; begin with 'nearfield index FOLDER'"
@@ -39,13 +43,13 @@ def open_store(settings: Settings, *, must_exist: bool = False) -> Iterator[Stor
         raise storage_error(error, settings.data) from error
     url = settings.catalog_url or f"sqlite:///{catalog_file}"
     catalog = Catalog(open_engine(url))
-    store = Store(
-        settings,
-        catalog,
-        settings.data / INDEX,
-        LoadedModels(settings, registry.load, stand_in=registry.stand_in),
-    )
+    models = LoadedModels(settings, registry.load, stand_in=registry.stand_in)
+    store = Store(settings, catalog, index, models)
     try:
+        if settings.catalog_url is None:
+            refuse_lost_collections(
+                catalog_file, index, lambda: [entry.uid for entry in catalog.entries()]
+            )
         yield store
     finally:
         store.close()

@@ -318,7 +318,7 @@ class Catalog:
             strays = vector_table.strays(connection)
             lines: Sequence[str] = ()
             if connection.dialect.name == "sqlite":
-                lines = connection.exec_driver_sql("PRAGMA quick_check(20)").scalars().all()
+                lines = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
         found = [f"catalog: {line}" for line in lines if line != "ok"]
         return found + [f"a vector is kept for key {key}, which is no item" for key in strays]
 

@@ -18,8 +18,9 @@ from filelock import FileLock, Timeout
 from latent.catalog.catalog import Catalog
 from latent.catalog.changes import Changes, Written
 from latent.catalog.rows import Entry
-from latent.errors import UnknownCollectionError
+from latent.errors import StoreError, UnknownCollectionError
 from latent.index import snapshot
+from latent.index.acknowledged import Acknowledged, behind
 from latent.index.faiss_index import Base, FaissIndex, Kind, build, empty_base
 from latent.index.questions import InWords, questions_for
 from latent.index.recall import Questions, measured
@@ -95,9 +96,11 @@ class ServedIndex:
         self._in_words = in_words
         self._following = threading.Lock()
         self._served: Served | None = None
+        self._acknowledged = Acknowledged(folder)
 
     def take(self, written: Written, put: Sequence[Vector]) -> None:
         """Take in a write of our own; if others wrote between, the next search does."""
+        self._acknowledged.rise_to(written.sequence)
         with self._following:
             served = self._served
             if served is not None and written.sequence == served.sequence + 1:
@@ -134,7 +137,14 @@ class ServedIndex:
 
     def flaws(self) -> Iterator[tuple[int | None, str]]:
         """Every difference between catalog and index: the key it is about, if any, and what."""
+        last = 0
+        try:
+            last = self._acknowledged.read()  # before the truth, which only goes on
+        except StoreError as error:
+            yield None, str(error)
         truth, index = self.at_one_moment()
+        if last > truth.sequence:
+            yield None, behind(truth.sequence, last)
         for flaw in snapshot.flaws(
             self._folder, fingerprint=self._space.fingerprint, until=truth.sequence
         ):
@@ -156,6 +166,7 @@ class ServedIndex:
         self._make_folder()
         with FileLock(self._folder / "publish.lock"), self._following:
             snapshot.discard(self._folder, keep=None)
+            self._acknowledged.forget()
             self._served = None
         self.publish(force=True)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from scripts.soaking import full, killed, refused
+from scripts.soaking import damaged, full, killed, refused
 from scripts.soaking.soak import Promise
 
 PROMISES: dict[str, Promise] = {
     "killed": killed.rows,
+    "damaged": damaged.rows,
     "full": full.rows,
     "refused": refused.rows,
 }

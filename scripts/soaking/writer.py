@@ -30,7 +30,7 @@ NOTES_FOLDER = "notes"
 
 def settings_for(folder: Path) -> Settings:
     """A store below `folder` whose collections get a graph and a new snapshot early."""
-    return Settings(data=folder / "data", model="colours", threads=1, exact_limit=500)
+    return Settings(data=folder / "data", model="colours", threads=1, exact_limit=100)
 
 
 def open_collections(store: Store) -> dict[str, Collection]:

@@ -57,6 +57,7 @@ def test_what_cannot_be_published_is_logged_and_keeps_no_other_from_it(
 ) -> None:
     with open_store(settings.model_copy(update={"delta_limit": 5})) as store:
         store.ensure("broken").put(items(8))
+        (settings.data / "index").rename(settings.data / "away")
         (settings.data / "index").write_text("in the way")
         assert publish_what_is_due(store) == []
         assert "broken" in caplog.text
