@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     max_waiting: int = Field(
         256, gt=0, description="Requests that may wait for the model; more get 503."
     )
+    max_wait_ms: int = Field(
+        1_000,
+        gt=0,
+        description="Milliseconds that a request may wait for its turn; more get 503.",
+    )
     query_cache: int = Field(
         4_096,
         ge=0,

@@ -25,13 +25,14 @@ from service.guard.guard import Guard
 from service.guard.headers import Shielded, allowed_origins
 from service.guard.scopes import SCHEMES
 from service.metrics import Metrics
-from service.middleware import BodyLimit, Entrance, Requests
+from service.middleware import Requests
 from service.problems import (
     MEDIA_TYPE,
     on_http_exception,
     on_invalid_request,
     on_nearfield_error,
 )
+from service.reception import Limits, Reception
 from service.routes import (
     check,
     classify,
@@ -122,8 +123,7 @@ def create_app(
         redoc_url=None,
     )
     # The last one added is the outermost: it sees what the others refuse.
-    app.add_middleware(Entrance)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Reception, limits=Limits(settings.max_body_bytes), metrics=metrics)
     app.add_middleware(Requests, metrics=metrics)
     if origins := allowed_origins(settings):
         app.add_middleware(

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from latent.items import Modality
+from service.door import Door
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -56,6 +57,21 @@ class Metrics:
             ["modality"],
             registry=self._registry,
         )
+        self._shed = Counter(
+            "nearfield_shed_requests",
+            "Requests told to come back later, for there is too much to do.",
+            registry=self._registry,
+        )
+        self._inside = Gauge(
+            "nearfield_requests_inside",
+            "Requests being worked on.",
+            registry=self._registry,
+        )
+        self._room = Gauge(
+            "nearfield_requests_room",
+            "Requests that may be worked on at once, at the present pace.",
+            registry=self._registry,
+        )
         self._waiting = Gauge(
             "nearfield_waiting_requests",
             "Requests that wait for a model.",
@@ -66,6 +82,10 @@ class Metrics:
         """A request was answered; `route` is the pattern, so that there are few of them."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def count_shed(self) -> None:
+        """A request was told to come back later, for there is too much to do."""
+        self._shed.inc()
 
     def count_stages(self, took_ms: Mapping[str, float]) -> None:
         """A request spent these milliseconds; stages that did not happen are not counted."""
@@ -84,6 +104,11 @@ class Metrics:
     def watch_waiting(self, waiting: Callable[[], int]) -> None:
         """Ask `waiting` how many requests wait, whenever metrics are read."""
         self._waiting.set_function(waiting)
+
+    def watch_door(self, door: Door) -> None:
+        """Ask the door how many are inside and may be, whenever metrics are read."""
+        self._inside.set_function(lambda: door.count)
+        self._room.set_function(lambda: door.room)
 
     def watch_items(self, items: Callable[[], Mapping[str, int]]) -> None:
         """Ask `items` how many items each collection holds, whenever metrics are read."""

@@ -59,6 +59,7 @@ NOT_READY = Kind(503, "not_ready", "Not ready yet")
 WEB = (
     Kind(404, "not_found", "Nothing is here"),
     Kind(405, "method_not_allowed", "Not with this method"),
+    Kind(408, "request_timeout", "Too slow"),
 )
 """Problems of the web alone, which the error tree does not know."""
 

@@ -6,9 +6,13 @@ Knows nothing about what the apps answer.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,8 +21,13 @@ from latent.errors import InputError, StoreError
 from latent.settings import Settings
 from latent.wiring import open_store
 from service.app import search_app, similarity_app
+from service.connections import Connection
 
-GRACE = 10  # seconds that requests have to end when the service is told to stop
+log = logging.getLogger(__name__)
+
+GRACE = 7  # seconds that requests have to end when the service is told to stop
+LAST = 9.5  # seconds after which it ends whatever is left undone
+MOST_FILES = 65_536  # open at once, connections among them
 
 
 @contextmanager
@@ -65,19 +74,57 @@ def run(app: FastAPI, listener: socket.socket) -> None:
     Raises:
         StoreError: the service did not start; its log says why.
     """
+    _allow_many_files()
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         access_log=False,  # the app writes one line for each request itself
         lifespan="on",
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     if not server.started:
         raise StoreError("the service did not start; its log above says why")
+
+
+class Server(uvicorn.Server):
+    """Ends well when it is told to: not ready at once, and with exit code 0 in time."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn would raise the signal again once all is done, and end the process by it.
+        if self.should_exit:
+            self.force_exit = sig == signal.SIGINT
+            return
+        self.should_exit = True
+        state = self.lifespan.state.get("service")
+        if state is not None:
+            state.readiness.stop()
+        last = threading.Timer(LAST, _end)
+        last.daemon = True
+        last.start()
+
+
+def _end() -> None:
+    """End without waiting for threads: what they do to files can be cut off at any point."""
+    log.warning("the service ends with work undone; nothing that was stored is lost")
+    os._exit(0)
+
+
+def _allow_many_files() -> None:
+    """As many open files as the system lets this process have; by default it is often 1,024."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _url(host: str, port: int) -> str:

@@ -23,8 +23,9 @@ from latent.settings import Settings
 from latent.space import Space
 from latent.store import Store
 from latent.wiring import open_store
+from service.door import Door
 from service.embedding.placing import Placer
-from service.embedding.workers import Door, Workers
+from service.embedding.workers import Workers
 from service.explore.explorer import Explorer
 from service.metrics import Metrics
 from service.query import QueryEngine
@@ -42,17 +43,22 @@ class Readiness:
 
     def __init__(self) -> None:
         self._reason: str | None = "the model is being loaded"
+        self._is_stopping = False
 
     @property
     def reason(self) -> str | None:
         """Why not yet; None when ready."""
-        return self._reason
+        return "the service is stopping" if self._is_stopping else self._reason
 
     def reached(self) -> None:
         self._reason = None
 
     def missed(self, reason: str) -> None:
         self._reason = reason
+
+    def stop(self) -> None:
+        """Not ready any more, whatever else is reached: the service is about to end."""
+        self._is_stopping = True
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,7 @@ async def open_similarity_state(settings: Settings, metrics: Metrics) -> AsyncIt
             readiness=Readiness(),
             embedder=models.embedder,
         )
+        metrics.watch_door(state.door)
         warm = partial(keep_warming, state.readiness, lambda: warm_model(state.embedder(None)))
         async with _in_background(warm):
             yield state
@@ -146,6 +153,7 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
                 engine=QueryEngine(store),
                 explorer=Explorer(store),
             )
+            metrics.watch_door(state.door)
             metrics.watch_items(lambda: {one.name: one.items for one in store.collections()})
             warm = partial(keep_warming, state.readiness, lambda: warm_store(store))
             async with _in_background(partial(keep_publishing, store)), _in_background(warm):
@@ -153,8 +161,12 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
 
 
 def door_of(settings: Settings) -> Door:
-    """Room for a batch in the model and those who may wait behind it."""
-    return Door(settings.batch_size + settings.max_waiting)
+    """Room for a batch in the model and those who may wait behind it, if it is not for long."""
+    return Door(
+        settings.batch_size + settings.max_waiting,
+        patience=settings.max_wait_ms / 1000,
+        least=settings.threads,
+    )
 
 
 def warm_model(embedder: Embedder) -> None:
@@ -170,7 +182,9 @@ def warm_store(store: Store) -> None:
     warm_model(store.embedder())
     for name, space in store.spaces().items():
         with suppress(UnknownCollectionError):  # deleted meanwhile
-            store.collection(name).nearest(np.eye(1, space.dim, dtype=np.float32)[0], 1)
+            collection = store.collection(name)
+            collection.nearest(np.eye(1, space.dim, dtype=np.float32)[0], 1)
+            collection.background()
 
 
 def publish_what_is_due(store: Store) -> list[str]:

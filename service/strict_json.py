@@ -14,6 +14,8 @@ from pydantic_core import from_json
 
 from latent.items import JSON
 
+MOST_VALUES = 5_000_000  # numbers of a thousand long vectors; each takes tens of bytes when read
+
 
 def read(content: bytes | str) -> JSON:
     """The value.
@@ -21,6 +23,8 @@ def read(content: bytes | str) -> JSON:
     Raises:
         json.JSONDecodeError: it is no JSON; says why in few words.
     """
+    if len(content) > MOST_VALUES and _commas(content) > MOST_VALUES:
+        raise _error(f"it holds more than {MOST_VALUES} values")
     try:
         # The one refuses what could not be written again, the other keeps whole numbers of any
         # size; both together take a fifth of the time that the standard library does.
@@ -46,6 +50,11 @@ def _refuse_for_a_reason(content: bytes | str) -> None:
         raise _error("its text is no valid Unicode") from error
     except ValueError as error:  # an integer of thousands of digits
         raise _error(str(error)) from error
+
+
+def _commas(content: bytes | str) -> int:
+    """About as many as there are values; counting them reads a gigabyte in a second."""
+    return content.count(b",") if isinstance(content, bytes) else content.count(",")
 
 
 def _may_hold_halves(content: bytes | str) -> bool:

@@ -1,4 +1,4 @@
-"""Threads for what must not happen on the event loop, and the door that keeps it from piling up.
+"""Threads for what must not happen on the event loop.
 
 Knows nothing about what the work is.
 """
@@ -6,40 +6,14 @@ Knows nothing about what the work is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
-
-from latent.errors import OverloadedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-
-class Door:
-    """Lets in so many requests at once; the others are told at once, before their body is read."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._inside = 0
-
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        """Be inside for as long as the block lasts.
-
-        Raises:
-            OverloadedError: there is no room.
-        """
-        if self._inside >= self._most:
-            raise OverloadedError(f"{self._inside} requests are being worked on; try later")
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
 
 
 class Workers:

@@ -25,10 +25,11 @@ from latent.models.colours import ColourEmbedder
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from service.app import SIMILARITY_ROUTES, create_app, search_app, similarity_app
+from service.door import Door
 from service.embedding.placing import Placer
-from service.embedding.workers import Door, Workers
+from service.embedding.workers import Workers
 from service.metrics import Metrics
-from service.middleware import BodyLimit, Entrance
+from service.reception import Limits, Reception
 from service.state import Readiness, State, door_of
 
 QUERY = "/v1/collections/main/query"
@@ -98,6 +99,28 @@ class Sender:
         self.sent.append(message)
 
 
+def reception(app: Any, *, max_bytes: int = 3_000, grace: float = 10.0) -> Reception:
+    return Reception(app, limits=Limits(max_bytes, grace), metrics=Metrics())
+
+
+def asked(
+    path: str, headers: Sequence[tuple[bytes, bytes]] = (), door: Door | None = None, root: str = ""
+) -> dict[str, Any]:
+    """The scope of a request."""
+    service = SimpleNamespace(door=door or Door(1))
+    return {
+        "type": "http",
+        "method": "POST",
+        "root_path": root,
+        "path": root + path,
+        "headers": headers,
+        "state": {"service": service},
+    }
+
+
+CHUNKED = (b"transfer-encoding", b"chunked")
+
+
 async def reads_everything(scope: Any, receive: Any, send: Any) -> None:
     while (await receive()).get("more_body"):
         pass
@@ -115,21 +138,153 @@ async def swallows_errors(scope: Any, receive: Any, send: Any) -> None:
 @pytest.mark.parametrize("declared", [None, b"5", b"-1", b"many"])
 def test_not_one_chunk_more_than_the_limit_is_read(app: Any, declared: bytes | None) -> None:
     sender = Sender()
-    headers = [] if declared is None else [(b"content-length", declared)]
-    scope = {"type": "http", "headers": headers, "method": "POST", "path": "/"}
-    limit = BodyLimit(app, max_bytes=3_000)
-    asyncio.run(limit(scope, sender.receive, sender.send))
+    headers = [CHUNKED] if declared is None else [(b"content-length", declared)]
+    asyncio.run(reception(app)(asked("/", headers), sender.receive, sender.send))
     assert sender.taken == 4
     assert [message.get("status") for message in sender.sent] == [413, None]
 
 
 def test_what_is_declared_too_long_is_not_read_at_all() -> None:
     sender = Sender()
-    scope = {"type": "http", "headers": [(b"content-length", b"3001")], "path": "/"}
-    asyncio.run(BodyLimit(reads_everything, max_bytes=3_000)(scope, sender.receive, sender.send))
+    scope = asked("/", [(b"content-length", b"3001")])
+    asyncio.run(reception(reads_everything)(scope, sender.receive, sender.send))
     assert sender.taken == 0
     assert sender.sent[0]["status"] == 413
     assert (b"connection", b"close") in sender.sent[0]["headers"]
+
+
+def problem_of(sender: Sender) -> dict[str, Any]:
+    """What was sent, when it was a problem."""
+    found: dict[str, Any] = json.loads(sender.sent[1]["body"])
+    return found
+
+
+class Stalling(Sender):
+    """Sends a little of its body, and then nothing for ever."""
+
+    async def receive(self) -> Message:
+        if self.taken:
+            await asyncio.Event().wait()
+        return await super().receive()
+
+
+def test_a_body_that_stops_coming_is_given_up() -> None:
+    sender = Stalling()
+    scope = asked("/v1/embeddings", [CHUNKED])
+    asyncio.run(reception(reads_everything, grace=0.01)(scope, sender.receive, sender.send))
+    assert (problem_of(sender)["status"], problem_of(sender)["code"]) == (408, "request_timeout")
+    assert (b"connection", b"close") in sender.sent[0]["headers"]
+
+
+def test_who_sends_slowly_keeps_nobody_out() -> None:
+    door, slow, quick = Door(1), Stalling(), Whole()
+    house = reception(tells_what_it_reads)
+
+    async def both() -> None:
+        scope = asked("/v1/embeddings", [CHUNKED], door)
+        waits = asyncio.create_task(house(scope, slow.receive, slow.send))
+        while not slow.taken:
+            await asyncio.sleep(0)
+        await house(asked("/v1/embeddings", [CHUNKED], door), quick.receive, quick.send)
+        waits.cancel()
+        await asyncio.wait([waits])
+
+    asyncio.run(both())
+    assert [message["type"] for message in slow.sent] == []
+    assert quick.seen == [b"xxxxx"]
+    assert door.count == 0
+
+
+class Whole(Sender):
+    """Sends its body in two pieces; remembers how the app got it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[bytes] = []
+
+    async def receive(self) -> Message:
+        self.taken += 1
+        body = b"xxx" if self.taken == 1 else b"xx"
+        return {"type": "http.request", "body": body, "more_body": self.taken == 1}
+
+    async def send(self, message: Message) -> None:
+        self.seen.append(message["got"])
+
+
+async def tells_what_it_reads(scope: Any, receive: Any, send: Any) -> None:
+    message = await receive()
+    assert not message["more_body"]
+    await send({"type": "test", "got": message["body"]})
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "identity, gzip"])
+def test_a_packed_body_is_not_unpacked(client: TestClient, encoding: str) -> None:
+    answer = client.post(QUERY, content=b"x", headers={**JSON, "Content-Encoding": encoding})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media")
+    assert encoding in answer.json()["detail"]
+
+
+def test_only_so_many_bytes_of_bodies_are_held_at_once_and_they_are_let_go() -> None:
+    holding: list[asyncio.Event] = []
+
+    async def holds(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        holding.append(asyncio.Event())
+        await holding[-1].wait()
+
+    house = reception(holds, max_bytes=5)
+
+    async def many() -> Whole:
+        senders = [Whole() for _ in range(4)]
+        scopes = [asked("/", [CHUNKED]) for _ in range(6)]
+        pairs = list(zip(scopes, senders, strict=False))
+        inside = [asyncio.create_task(house(a, b.receive, b.send)) for a, b in pairs]
+        while len(holding) < 4:
+            await asyncio.sleep(0)
+        late = Sender()
+        await house(scopes[4], Whole().receive, late.send)
+        assert problem_of(late)["code"] == "overloaded"
+        for one in holding:
+            one.set()
+        await asyncio.gather(*inside)
+        welcome = Whole()
+        again = asyncio.create_task(house(scopes[5], welcome.receive, welcome.send))
+        while len(holding) < 5:
+            await asyncio.sleep(0)
+        holding[-1].set()
+        await again
+        return welcome
+
+    assert asyncio.run(many()).taken == 2
+
+
+def test_requests_that_are_shed_leave_one_line_together(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    house = Reception(reads_everything, limits=Limits(5), metrics=metrics)
+    door = Door(1)
+    with door.inside(), caplog.at_level(logging.WARNING):
+        for _ in range(50):
+            sender = Sender()
+            asyncio.run(house(asked("/v1/models", door=door), sender.receive, sender.send))
+            assert sender.sent[0]["status"] == 503
+    assert len(caplog.records) <= 2
+    assert b"nearfield_shed_requests_total 50.0" in metrics.text()
+
+
+def test_json_of_endless_values_is_refused_unread(settings: Settings) -> None:
+    body = b"[" + b"0," * 5_000_001 + b"0]"
+    with TestClient(similarity_app(settings)) as client:
+        answer = client.post("/v1/embeddings", content=body, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert "5000000 values" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("depth", [201, 4_000])
+def test_json_is_nested_so_deep_and_no_deeper(client: TestClient, depth: int) -> None:
+    body = b'{"query": ' + b"[" * depth + b"]" * depth + b"}"
+    answer = client.post(QUERY, content=body, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert "nested too deeply" in answer.json()["detail"]
 
 
 # --- ids and logs -------------------------------------------------------------------------------
@@ -308,19 +463,13 @@ def test_a_full_house_is_shut_before_any_work_and_health_is_not(settings: Settin
 def test_nothing_of_a_body_is_read_when_the_house_is_full(root: str) -> None:
     door = Door(1)
     sender = Sender()
-    scope = {
-        "type": "http",
-        "headers": [],
-        "root_path": root,
-        "path": f"{root}/v1/embeddings",
-        "state": {"service": SimpleNamespace(door=door)},
-    }
+    scope = asked("/v1/embeddings", [CHUNKED], door, root)
 
     async def reads_a_little(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
     with door.inside():
-        asyncio.run(Entrance(reads_a_little)(scope, sender.receive, sender.send))
+        asyncio.run(reception(reads_a_little)(scope, sender.receive, sender.send))
     assert sender.taken == 0
     assert sender.sent[0]["status"] == 503
 
@@ -330,11 +479,10 @@ def test_who_fails_inside_leaves_room_for_the_next() -> None:
         raise ValueError("mine")
 
     sender = Sender()
-    service = SimpleNamespace(door=Door(1))
-    scope = {"type": "http", "headers": [], "path": "/v1/models", "state": {"service": service}}
+    scope = asked("/v1/models")
     for _ in range(2):
         with pytest.raises(ValueError, match="mine"):
-            asyncio.run(Entrance(fails)(scope, sender.receive, sender.send))
+            asyncio.run(reception(fails)(scope, sender.receive, sender.send))
 
 
 def failing_app(settings: Settings, error: Exception) -> Any:

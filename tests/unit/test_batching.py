@@ -11,8 +11,9 @@ import pytest
 
 from latent.errors import InputError, ModelUnavailableError, OverloadedError
 from latent.items import Vectors
+from service.door import Door
 from service.embedding.batching import Batcher
-from service.embedding.workers import Door, Workers
+from service.embedding.workers import Workers
 
 PATIENCE = 10  # seconds until a test that waits for what never comes fails
 

@@ -1,0 +1,83 @@
+"""The door of the service: lets in as many requests as will have their turn soon.
+
+How long one that comes now would wait is told from how many are inside and how fast they leave, so
+that it needs no tuning to the machine or to what is asked (J. D. C. Little, 1961). Knows nothing
+about requests. Belongs to one event loop.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from latent.errors import OverloadedError
+
+MEMORY = 32  # leavings that the pace is taken from; enough for a batch, which leaves at once
+LONGEST = 60  # seconds; who comes back later than that has given up
+
+
+class Door:
+    """Lets in at most `most` at once, and fewer where the last would wait over `patience` seconds.
+
+    At least `least` are let in, however slow they are.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        *,
+        patience: float = math.inf,
+        least: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._most = most
+        self._patience = patience
+        self._least = min(least, most)
+        self._clock = clock
+        self._inside = 0
+        self._pace: float | None = None  # seconds between two that leave while others are inside
+        self._last = 0.0  # when the last one left, or the first one came
+
+    @property
+    def count(self) -> int:
+        """How many are inside."""
+        return self._inside
+
+    @property
+    def room(self) -> int:
+        """How many may be inside now."""
+        if not self._pace or math.isinf(self._patience):
+            return self._most
+        return max(self._least, min(self._most, int(self._patience / self._pace)))
+
+    def require_room(self) -> None:
+        """Refuse who would have to wait for too long.
+
+        Raises:
+            OverloadedError: there is no room; says when to come back.
+        """
+        if self._inside < self.room:
+            return
+        wait = min(LONGEST, max(1, math.ceil(self._inside * (self._pace or 0.0))))
+        raise OverloadedError(f"{self._inside} requests are being worked on; try later", wait)
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Be inside for as long as the block lasts.
+
+        Raises:
+            OverloadedError: there is no room.
+        """
+        self.require_room()
+        if not self._inside:
+            self._last = self._clock()
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            now = self._clock()
+            gap, self._last = now - self._last, now
+            self._pace = gap if self._pace is None else self._pace + (gap - self._pace) / MEMORY
