@@ -2,8 +2,8 @@
 
 Reading order: `items` (the words everyone speaks) → `space` → `models/embedder` (things become
 vectors) → `collection` (catalog and index in step) → `catalog/` (the truth) → `index/` (the index
-that follows it) → `filters/` (which items) → `wiring` (settings become open objects). `media/`
-makes pictures and texts of bytes. Each package says in its first lines how to read it.
+that follows it) → `filters/`, `columns/` (which items) → `wiring` (settings become open objects).
+`media/` makes pictures and texts of bytes. Each package says in its first lines how to read it.
 
 Knows no files to crawl and no web.
 """

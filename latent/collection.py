@@ -17,8 +17,8 @@ import numpy as np
 
 from latent.catalog.catalog import Catalog
 from latent.catalog.changes import Change, Content, Written
-from latent.catalog.matches import Matches
 from latent.catalog.rows import Entry
+from latent.columns.matches import Matches
 from latent.errors import UnknownItemError
 from latent.filters import language as filters
 from latent.filters.language import Filter, Where
@@ -148,7 +148,9 @@ class Collection:
     ) -> int:
         """How many items match."""
         tree = filters.parse(where)
-        return self._catalog.count(self._entry, where=tree, modality=modality)
+        if tree is None:
+            return self._catalog.count(self._entry, modality=modality)
+        return len(self._matches.at(self.sequence, tree, modality).keys)
 
     def nearest(
         self,

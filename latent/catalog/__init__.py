@@ -1,5 +1,6 @@
 """The truth about every collection: `catalog` → `writes`, `changes` → `tables`, `rows`.
 
-`opening` makes and upgrades the tables, `database` holds the transactions; `keywords` and
-`word_tables` keep words to search by; `matches` and `fields` answer about metadata.
+`opening` makes the tables and `migrations` bring older ones forward, `database` holds the
+transactions; `reads`, `vector_table` and `field_cells` are how much is read at once; `keywords` and
+`word_tables` keep words to search by; `fields` knows what metadata there are.
 """

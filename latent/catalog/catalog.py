@@ -17,8 +17,8 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from latent.catalog import fields, keywords, reads, tables, vector_table, writes
-from latent.catalog.changes import Change, Changes, Content, Counts, Match, Written
+from latent.catalog import field_cells, fields, keywords, reads, tables, vector_table, writes
+from latent.catalog.changes import Cells, Change, Changes, Content, Counts, Match, Wanted, Written
 from latent.catalog.database import STREAM, reading, writing
 from latent.catalog.heads import Heads
 from latent.catalog.rows import Condition, Entry, conditions, to_source
@@ -204,6 +204,25 @@ class Catalog:
             number = reads.sequence(connection, entry)
             met = self._conditions(connection, entry, where, modality)
             return Match(number, reads.keys_where(connection, met))
+
+    def cells(
+        self, entry: Entry, since: int, wanted: Sequence[Wanted], *, fresh: Sequence[Wanted] = ()
+    ) -> tuple[Cells, Cells | None]:
+        """Fields of what changed after `since`, and `fresh` ones of all items, at one moment."""
+        with self._reading() as connection:
+            changed = field_cells.read(connection, entry, since, wanted)
+            return changed, field_cells.read(connection, entry, 0, fresh) if fresh else None
+
+    def refuse_unknown(self, entry: Entry, where: Filter) -> set[str]:
+        """Refuse a filter on a field that no item has had; an empty collection refuses nothing.
+
+        Gives the fields that are known, if the filter asks for any.
+
+        Raises:
+            FilterError: naming the field and those there are.
+        """
+        with self._reading() as connection:
+            return fields.refuse_unknown(connection, entry, where)
 
     # --- words --------------------------------------------------------------------------------
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latent.index.vectors import Keys
 from latent.items import Item, Modality, Source, Vectors
@@ -44,6 +46,40 @@ class Match:
 
     sequence: int
     keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A field to read: the JSON of its value, or the place it gives."""
+
+    name: str
+    is_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Fields of some items: a sequence of cells for each field that was wanted.
+
+    A cell is the JSON of a value, None where there is no such field; of a place it is latitude and
+    longitude, as numbers or their text.
+    """
+
+    keys: Keys
+    are_images: NDArray[np.bool_]
+    cells: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Fields of the items that changed after some sequence, and the sequence now.
+
+    `is_whole`: these are all items there are, whatever was known before.
+    """
+
+    sequence: int
+    is_whole: bool
+    parts: Sequence[Part]
+    dropped: Keys
 
 
 @dataclass(frozen=True, slots=True)

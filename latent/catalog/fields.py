@@ -62,17 +62,24 @@ def learn_all(connection: Connection, entry: Entry) -> None:
     learn(connection, entry, [dict.fromkeys(names)])
 
 
-def refuse_unknown(connection: Connection, entry: Entry, tree: Filter) -> None:
+def asked_in(tree: Filter) -> set[str]:
+    """The fields that a filter takes for known."""
+    return {name for name in expected_fields(tree) if len(name) <= LONGEST_NAME}
+
+
+def refuse_unknown(connection: Connection, entry: Entry, tree: Filter) -> set[str]:
     """Refuse a filter on a field that no item has had; an empty collection refuses nothing.
+
+    Gives the fields that are known, if the filter asks for any.
 
     Raises:
         FilterError: naming the field and those there are.
     """
-    expected = {name for name in expected_fields(tree) if len(name) <= LONGEST_NAME}
+    expected = asked_in(tree)
     there = known(connection, entry) if expected else set()
     unknown = sorted(expected - there)
     if not unknown or len(there) >= MOST_FIELDS or _is_empty(connection, entry):
-        return
+        return there
     close = get_close_matches(unknown[0], there, n=1)
     hint = f"did you mean {close[0]!r}? There are" if close else "there are"
     raise FilterError(f"no item has a field {unknown[0]!r}; {hint} {_listed(there)}")

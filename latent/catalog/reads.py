@@ -28,11 +28,20 @@ def sequence(connection: Connection, entry: Entry) -> int:
     Raises:
         UnknownCollectionError: the collection was deleted meanwhile.
     """
-    query = select(collections.c.sequence).where(collections.c.uid == entry.uid)
-    number = connection.execute(query).scalar_one_or_none()
-    if number is None:
+    return heads(connection, entry)[0]
+
+
+def heads(connection: Connection, entry: Entry) -> tuple[int, int]:
+    """The number of the last write, and the number up to which no tombstones are kept.
+
+    Raises:
+        UnknownCollectionError: the collection was deleted meanwhile.
+    """
+    query = select(collections.c.sequence, collections.c.pruned)
+    row = connection.execute(query.where(collections.c.uid == entry.uid)).one_or_none()
+    if row is None:
         raise UnknownCollectionError(entry.name)
-    return int(number)
+    return int(row.sequence), int(row.pruned)
 
 
 def by_key(connection: Connection, entry: Entry, keys: Iterable[int]) -> dict[int, Item]:

@@ -15,6 +15,7 @@ from sqlalchemy.sql.elements import TextClause
 from latent.catalog.tables import items
 from latent.filters.language import Filter
 from latent.filters.postgresql import PostgresqlWriter
+from latent.filters.sql import FilterWriter
 from latent.filters.sqlite import SqliteWriter
 from latent.items import Item, Modality, Passage, Source, Vector
 from latent.space import Space
@@ -46,10 +47,15 @@ def conditions(
     if modality is not None:
         found.append(items.c.modality == modality.value)
     if where is not None:
-        writer = PostgresqlWriter() if dialect == "postgresql" else SqliteWriter()
-        sql = writer.write(where)
-        found.append(text(sql).bindparams(**writer.parameters))
+        words = writer(dialect)
+        sql = words.write(where)
+        found.append(text(sql).bindparams(**words.parameters))
     return found
+
+
+def writer(dialect: str) -> FilterWriter:
+    """Filters in the words of this database."""
+    return PostgresqlWriter() if dialect == "postgresql" else SqliteWriter()
 
 
 def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:

@@ -129,6 +129,11 @@ def expected_fields(tree: Filter) -> set[str]:
 Leaf: TypeAlias = OneOf | Compare | Exists | Like | Within
 
 
+def leaves(tree: Filter) -> Iterator[Leaf]:
+    """Every condition on a field."""
+    return _leaves(tree, None)
+
+
 def _leaves(tree: Filter, wanted: bool | None) -> Iterator[Leaf]:
     """All conditions; with `wanted`, those that a missing field fails."""
     match tree:

@@ -56,15 +56,21 @@ def matches(tree: Filter, item: Item) -> bool:
         case Within(name, shape):
             place = geo.place_in(_value(name, item))
             return place is not None and shape.holds(*place)
-        case OneOf(name, values):
-            value = _value(name, item)
+        case OneOf() | Compare() | Like():
+            return value_meets(tree, _value(tree.field, item))
+
+
+def value_meets(leaf: OneOf | Compare | Like, value: object) -> bool:
+    """Whether a value of metadata, or one of a list of them, is what a condition asks for."""
+    match leaf:
+        case OneOf(_, values):
             if value is _Missing:
                 return None in values
             return any(_is_same(one, other) for one in _each(value) for other in values)
-        case Compare(name, op, than):
-            return any(_compares(one, op, than) for one in _each(_value(name, item)))
-        case Like(name, pattern):
-            strings = (one for one in _each(_value(name, item)) if isinstance(one, str))
+        case Compare(_, op, than):
+            return any(_compares(one, op, than) for one in _each(value))
+        case Like(_, pattern):
+            strings = (one for one in _each(value) if isinstance(one, str))
             return any(is_like(one, pattern) for one in strings)
 
 

@@ -34,15 +34,24 @@ class PostgresqlWriter(FilterWriter):
         return f"({self._value(name)} IS NOT NULL)"
 
     def within(self, name: str, shape: geo.Shape) -> str:
-        value = "items.metadata" if name == PLACE else self._value(name)
-        lat = f"CASE jsonb_typeof(x) WHEN 'object' THEN {_first(geo.LATITUDES)} ELSE {_nth(0)} END"
-        lon = f"CASE jsonb_typeof(x) WHEN 'object' THEN {_first(geo.LONGITUDES)} ELSE {_nth(1)} END"
         return (
             f"(SELECT coalesce(lat BETWEEN -90 AND 90 AND lon BETWEEN -180 AND 180"
             f" AND {self._holds(shape)}, false)"
-            f" FROM (SELECT {lat} AS lat, {lon} AS lon"
-            f" FROM (SELECT {value} AS x) AS field) AS place)"
+            f" FROM (SELECT {LAT} AS lat, {LON} AS lon"
+            f" FROM (SELECT {self._thing(name)} AS x) AS field) AS place)"
         )
+
+    def cell(self, name: str) -> str:
+        return f"CAST({self._value(name)} AS text)"
+
+    def place(self, name: str) -> tuple[str, str]:
+        lat, lon = (
+            f"(SELECT {at} FROM (SELECT {self._thing(name)} AS x) AS field)" for at in (LAT, LON)
+        )
+        return lat, lon
+
+    def _thing(self, name: str) -> str:
+        return "items.metadata" if name == PLACE else self._value(name)
 
     def is_one_of(self, value: str, among: Sequence[Scalar]) -> str:
         given = self.bound(as_json(among))
@@ -141,3 +150,8 @@ def _nth(place: int) -> str:
 def _number(value: str) -> str:
     words = f"({value} #>> '{{}}')"
     return f"CASE jsonb_typeof({value}) WHEN 'number' THEN CAST({words} AS float8) END"
+
+
+LAT = f"CASE jsonb_typeof(x) WHEN 'object' THEN {_first(geo.LATITUDES)} ELSE {_nth(0)} END"
+LON = f"CASE jsonb_typeof(x) WHEN 'object' THEN {_first(geo.LONGITUDES)} ELSE {_nth(1)} END"
+"""Latitude and longitude of `x`."""

@@ -32,6 +32,7 @@ from latent.filters.language import (
 TRUE, FALSE = "(1 = 1)", "(1 = 0)"
 LONGEST_SQL = 900_000  # SQLite takes a million characters, if it was not built to take more
 
+TEXT = "$text"  # which not every item has
 WHOLE_EARTH = geo.Box(-90, -180, 90, 180)
 
 Asked: TypeAlias = OneOf | Compare | Like
@@ -75,7 +76,7 @@ class FilterWriter(ABC):
                 return self.exists(name)
             case OneOf(name) | Compare(name) | Like(name):
                 if name.startswith("$"):
-                    return self.column(f"items.{name[1:]}", tree)
+                    return self.column(f"items.{name[1:]}", tree, is_nullable=name == TEXT)
                 return self.field(name, tree)
 
     def bound(self, value: Hashable) -> str:
@@ -84,8 +85,8 @@ class FilterWriter(ABC):
         self.parameters[name] = value
         return f":{name}"
 
-    def column(self, column: str, leaf: Asked) -> str:
-        """A condition on a column of texts."""
+    def column(self, column: str, leaf: Asked, *, is_nullable: bool) -> str:
+        """A condition on a column of texts; of one that is never NULL, as an index can answer."""
         is_null = FALSE
         match leaf:
             case OneOf(_, values):
@@ -95,6 +96,8 @@ class FilterWriter(ABC):
                 is_met = self.compares(column, op, value)
             case Like(_, pattern):
                 is_met = self.is_like(column, pattern)
+        if not is_nullable:
+            return f"({is_met})"
         return f"(CASE WHEN {column} IS NULL THEN {is_null} ELSE {is_met} END)"
 
     @abstractmethod
@@ -108,6 +111,17 @@ class FilterWriter(ABC):
     @abstractmethod
     def within(self, name: str, shape: geo.Shape) -> str:
         """Whether the place of a field lies in a shape."""
+
+    @abstractmethod
+    def cell(self, name: str) -> str:
+        """The JSON of a field's value as text; NULL where there is no such field."""
+
+    @abstractmethod
+    def place(self, name: str) -> tuple[str, str]:
+        """Latitude and longitude that a field gives, as text or number; NULL where it gives none.
+
+        Of `$place`, those of the item.
+        """
 
     @abstractmethod
     def is_one_of(self, value: str, among: Sequence[Scalar]) -> str:

@@ -1,4 +1,4 @@
-"""Filters in the words of SQLite (3.35 and later), where metadata is JSON text.
+"""Filters in the words of SQLite (3.38 and later), where metadata is JSON text.
 
 Knows nothing about connections; `tables` teaches each of them the function `nearfield_within`.
 """
@@ -6,6 +6,7 @@ Knows nothing about connections; `tables` teaches each of them the function `nea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from latent.filters import geo
 from latent.filters.language import PLACE, Compare, Like, OneOf, Op, Scalar
@@ -29,6 +30,16 @@ class SqliteWriter(FilterWriter):
         if name == PLACE:
             return _is_within(given, *_in_object("'$'"))
         return self._along(name, lambda path: _within_at(path, given))
+
+    def cell(self, name: str) -> str:
+        return self._along(name, lambda path: f"(items.metadata -> {path})")
+
+    def place(self, name: str) -> tuple[str, str]:
+        if name == PLACE:
+            lat, lon = _in_object("'$'", _json)
+            return lat, lon
+        lat, lon = (self._along(name, partial(_nth_at, nth=nth)) for nth in (0, 1))
+        return lat, lon
 
     def is_one_of(self, value: str, among: Sequence[Scalar]) -> str:
         if not among:
@@ -92,6 +103,10 @@ def _value(path: str) -> str:
     return f"json_extract(items.metadata, {path})"
 
 
+def _json(path: str) -> str:
+    return f"(items.metadata -> ({path}))"
+
+
 def _within_at(path: str, shape: str) -> str:
     in_list = [_number(f"{path} || '[{place}]'") for place in (0, 1)]
     return (
@@ -105,14 +120,22 @@ def _is_within(shape: str, lat: str, lon: str) -> str:
     return f"{WITHIN}({shape}, {lat}, {lon})"
 
 
-def _in_object(path: str) -> list[str]:
+def _nth_at(path: str, nth: int) -> str:
+    """Latitude (0) or longitude (1) of what lies at a path, as the text of a number."""
+    in_list = _number(f"{path} || '[{nth}]'", _json)
+    is_pair = f"CASE WHEN json_array_length(items.metadata, {path}) = 2 THEN {in_list} END"
+    in_object = _in_object(path, _json)[nth]
+    return f"(CASE {_kind(path)} WHEN 'object' THEN {in_object} WHEN 'array' THEN {is_pair} END)"
+
+
+def _in_object(path: str, value: Callable[[str], str] = _value) -> list[str]:
     """Latitude and longitude of the object at a path; NULL where there is none."""
     found = []
     for names in (geo.LATITUDES, geo.LONGITUDES):
-        numbers = [_number(f"{path} || '.{name}'") for name in names]
+        numbers = [_number(f"{path} || '.{name}'", value) for name in names]
         found.append(f"coalesce({', '.join(numbers)})")
     return found
 
 
-def _number(path: str) -> str:
-    return f"CASE WHEN {_kind(path)} IN ('integer', 'real') THEN {_value(path)} END"
+def _number(path: str, value: Callable[[str], str] = _value) -> str:
+    return f"CASE WHEN {_kind(path)} IN ('integer', 'real') THEN {value(path)} END"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latent.catalog.matches import Matches
+from latent.columns.matches import Matches
 from latent.index.faiss_index import FaissIndex
 from latent.index.served import Served
 from latent.index.vectors import Keys

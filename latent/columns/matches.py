@@ -13,6 +13,7 @@ from collections import OrderedDict
 from latent.catalog.catalog import Catalog
 from latent.catalog.changes import Match
 from latent.catalog.rows import Entry
+from latent.columns.columns import Columns
 from latent.filters.language import Filter
 from latent.items import Modality
 
@@ -27,6 +28,7 @@ class Matches:
     def __init__(self, catalog: Catalog, entry: Entry) -> None:
         self._catalog = catalog
         self._entry = entry
+        self._columns = Columns(catalog, entry)
         self._keeping = threading.Lock()
         self._kept: OrderedDict[str, Match] = OrderedDict()
 
@@ -42,7 +44,9 @@ class Matches:
             if match is not None and match.sequence == sequence:
                 self._kept.move_to_end(asked)
                 return match
-        match = self._catalog.matching(self._entry, where=where, modality=modality)
+        match = self._columns.matching(where, modality)
+        if match is None:
+            match = self._catalog.matching(self._entry, where=where, modality=modality)
         with self._keeping:
             self._kept[asked] = match
             self._kept.move_to_end(asked)
