@@ -6,6 +6,7 @@ needed: a text query never loads the image tower.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from latent.models.cleaning import cleaned, spans_of_words
 from latent.models.embedder import Prepared
 from latent.models.fitting import fitted
 from latent.models.texts import LONGEST_TOKEN, require_whole, whole
-from latent.models.towers import Feed, Once, Tower
+from latent.models.towers import LITTLE, Feed, Once, Tower
 from latent.space import Space
 
 TOKENS_AT_ONCE = 1_024
-"""Most tokens in one run, padding counted: bounds the memory of attention, leaves work to share."""
+"""Most tokens in one run, padding counted: bounds the memory of attention."""
+PADDED = 1.2  # tokens with padding, of those without, in a batch of texts that are about as long
 TEXTS_AT_ONCE = 128
 LONGEST_WORD = 100  # characters; a longer one is a single unknown token to BERT's tokenizer
 PICTURES_AT_ONCE = 4  # more in one run are no faster
@@ -50,6 +52,7 @@ class CompiledEmbedder:
         self._space = Space(
             name or manifest.name, manifest.dim, manifest.fingerprint, manifest.modalities
         )
+        self._threads = threads
         opened = _Opener(artifact, threads)
         self._tokenizer = Once(opened.tokenizer)
         self._text_tower = Once(lambda: opened.text_tower(self._tokenizer.get()))
@@ -100,11 +103,9 @@ class CompiledEmbedder:
     def picture_feeds(self, pictures: Sequence[Prepared]) -> list[Feed]:
         """What the runs of the image tower take, in order."""
         feeds: list[Feed] = []
-        for start in range(0, len(pictures), PICTURES_AT_ONCE):
-            some = [
-                np.asarray(one, dtype=np.uint8)
-                for one in pictures[start : start + PICTURES_AT_ONCE]
-            ]
+        many = min(PICTURES_AT_ONCE, -(-len(pictures) // self._threads))
+        for start in range(0, len(pictures), many or 1):
+            some = [np.asarray(one, dtype=np.uint8) for one in pictures[start : start + many]]
             feeds.append({"pixels": np.stack(some)})
         return feeds
 
@@ -117,7 +118,9 @@ class CompiledEmbedder:
         wanted = self._wants_texts()
         require_whole(texts)
         sequences = self._sequences(texts, wanted)
-        batches = list(_alike([wanted.pad_to or len(one) for one in sequences]))
+        lengths = [wanted.pad_to or len(one) for one in sequences]
+        share = math.ceil(PADDED * sum(lengths) / self._threads)  # so that all threads have some
+        batches = list(_alike(lengths, most=min(TOKENS_AT_ONCE, max(LITTLE, share))))
         feeds = [_feed([sequences[number] for number in batch], wanted) for batch in batches]
         return batches, feeds
 
@@ -214,7 +217,7 @@ class _Opener:
             )
         last = max(0, tokenizer.get_vocab_size() - 1)
         try:
-            tower.run([_feed([[last, last]], wanted)])
+            tower.run_first(_feed([[last, last]], wanted))
         except ModelUnavailableError as error:
             raise ModelUnavailableError(
                 f"{path} has {last + 1} tokens, and {tower.path} fails on the last: they are of"
@@ -227,7 +230,7 @@ class _Opener:
         expected = stands_for.probes.get(modality) if stands_for else None
         if not expected:
             return
-        row = tower.run([feed])[0][0]
+        row = tower.run_first(feed)[0]
         cosine = float(row @ np.asarray(expected, np.float32))
         if not cosine >= PROBE_COSINE:
             raise ModelUnavailableError(
@@ -271,11 +274,14 @@ def _check_length(count: int, max_tokens: int) -> None:
         raise InputError(f"the text has {count} tokens; this model reads {max_tokens}")
 
 
-def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Batches of positions with about the same length, so that little padding is computed."""
+def _alike(lengths: Sequence[int], *, most: int) -> Iterator[list[int]]:
+    """Batches of positions with about the same length, so that little padding is computed.
+
+    A batch has at most `most` tokens, or one text.
+    """
     batch: list[int] = []
     for number in sorted(range(len(lengths)), key=lambda number: lengths[number]):
-        is_full = (len(batch) + 1) * lengths[number] > TOKENS_AT_ONCE or len(batch) == TEXTS_AT_ONCE
+        is_full = (len(batch) + 1) * lengths[number] > most or len(batch) == TEXTS_AT_ONCE
         if batch and (is_full or lengths[number] > 1.5 * lengths[batch[0]] + 4):
             yield batch
             batch = []

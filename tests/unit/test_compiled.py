@@ -195,22 +195,17 @@ def test_many_pictures_on_many_threads_stay_in_order(made: Path) -> None:
     np.testing.assert_allclose(rows, alone, atol=1e-6)
 
 
-def test_a_large_graph_is_opened_once(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from latent.models import towers
-
-    graph = (made / "image.onnx").read_bytes()
-    asked: list[Path] = []
-
-    def read() -> bytes:
-        asked.append(made)
-        return graph
-
-    feeds = [{"pixels": np.zeros((1, 16, 16, 3), np.uint8)}] * 3
-    assert len(towers.Tower(made, read, dim=8, threads=2).run(feeds)) == 3
-    assert len(asked) == 2
-    monkeypatch.setattr(towers, "LARGEST_TWICE", len(graph) - 1)
-    assert len(towers.Tower(made, read, dim=8, threads=2).run(feeds)) == 3
-    assert len(asked) == 3
+def test_what_there_is_to_do_is_shared_out_to_all_threads(made: Path) -> None:
+    wide = CompiledEmbedder(made, threads=4)
+    pictures = [np.zeros((16, 16, 3), np.uint8)] * 17
+    assert [len(feed["pixels"]) for feed in wide.picture_feeds(pictures[:4])] == [1, 1, 1, 1]
+    assert [len(feed["pixels"]) for feed in wide.picture_feeds(pictures[:7])] == [2, 2, 2, 1]
+    assert [len(feed["pixels"]) for feed in wide.picture_feeds(pictures)] == [4, 4, 4, 4, 1]
+    assert [len(feed["pixels"]) for feed in opened(made).picture_feeds(pictures[:7])] == [4, 3]
+    texts = ["a red thing"] * 64
+    assert len(wide.text_feeds(texts)[1]) == 4
+    assert len(opened(made).text_feeds(texts)[1]) == 1
+    assert len(wide.text_feeds(texts[:2])[1]) == 1  # too little to share
 
 
 def test_a_prompt_stands_before_every_text_and_counts_for_nothing(folder: Path) -> None:

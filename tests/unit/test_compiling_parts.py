@@ -209,6 +209,11 @@ def test_products_in_8_bits_are_near_and_no_row_depends_on_another(graph: bytes)
     np.testing.assert_array_equal(run(small, bright)[0], rough[0])
 
 
+def test_a_row_of_zeros_is_a_row_of_zeros_in_8_bits(graph: bytes) -> None:
+    small, black = in_8_bits(graph, [{"pixels": PIXELS}]), np.zeros_like(PIXELS[:2])
+    np.testing.assert_allclose(run(small, black), run(graph, black), atol=0.02)
+
+
 def test_a_large_table_is_stored_in_half_and_read_in_full() -> None:
     table = np.random.default_rng(1).normal(size=(2_000, 600)).astype(np.float32)
     nodes = [

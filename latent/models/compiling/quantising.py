@@ -75,10 +75,8 @@ class _Quantiser:
         self._nodes: list[onnx.NodeProto] = []
         self._rows: dict[str, tuple[str, str]] = {}
         self._products = [node for node in self._before if self._is_product(node)]
-        self._constant("q_one", np.float32(1))
         self._constant("q_middle", np.uint8(MIDDLE))
         self._constant("q_zero", np.int8(0))
-        self._constant("q_smallest", np.float32(1e-20))
         self._constant("q_step", np.float32(1 / 127))
         self._constant("q_last", np.array([-1], np.int64))
 
@@ -171,7 +169,7 @@ class _Quantiser:
             [
                 rows,
                 self._constant(f"{out}_int8", whole),
-                "q_one",
+                "q_step",
                 self._constant(f"{out}_scale", scale.astype(np.float32)),
                 "q_middle",
                 "q_zero",
@@ -185,16 +183,16 @@ class _Quantiser:
             self._add("Add", [f"{out}_scaled", bias], out)
 
     def _in_rows(self, name: str) -> tuple[str, str]:
-        """An activation in 8 bits, and the scale of each row; made once for all that read it."""
+        """An activation in 8 bits, and the largest of each row; made once for all that read it.
+
+        A row of zeros becomes 0 / 0 and then any whole number, which the row's largest makes 0.
+        """
         if name not in self._rows:
-            high = self._add("ReduceMax", [name, "q_last"], f"{name}_high", keepdims=1)
-            low = self._add("ReduceMin", [name, "q_last"], f"{name}_low", keepdims=1)
-            deep = self._add("Neg", [low], f"{name}_deep")
-            most = self._add("Max", [high, deep, "q_smallest"], f"{name}_most")
-            scale = self._add("Mul", [most, "q_step"], f"{name}_row_scale")
-            even = self._add("Div", [name, scale], f"{name}_even")
-            whole = self._add("QuantizeLinear", [even, "q_one", "q_middle"], f"{name}_uint8")
-            self._rows[name] = (whole, scale)
+            size = self._add("Abs", [name], f"{name}_size")
+            most = self._add("ReduceMax", [size, "q_last"], f"{name}_most", keepdims=1)
+            even = self._add("Div", [name, most], f"{name}_even")
+            whole = self._add("QuantizeLinear", [even, "q_step", "q_middle"], f"{name}_uint8")
+            self._rows[name] = (whole, most)
         return self._rows[name]
 
     def _look_up(self, node: onnx.NodeProto) -> None:
