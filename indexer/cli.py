@@ -6,6 +6,7 @@ things are read or searched.
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
@@ -32,7 +33,9 @@ from indexer.pipeline import index as run_index
 from indexer.report import Report
 from indexer.sources import require
 from indexer.watch import follow
+from latent import comparing
 from latent.collection import Collection, Summary
+from latent.comparing import Comparison
 from latent.errors import InputError, NearfieldError, SourceMissingError
 from latent.items import JSON
 from latent.settings import Settings
@@ -191,23 +194,66 @@ def _tell(report: Report, as_json: bool) -> None:
 @click.argument("name", required=False)
 @click.option("--failed", is_flag=True, help="List what could not be read, and why.")
 @click.option("--delete", is_flag=True, help="Delete the collection NAME; its files stay.")
+@click.option(
+    "--compare",
+    metavar="OTHER",
+    help="Compare the neighbours of NAME with those of another collection.",
+)
+@click.option(
+    "--switch",
+    metavar="OTHER",
+    help="Let NAME and another collection go by each other's name, in one step.",
+)
 @command_options
 def collections(
-    settings: Settings, as_json: bool, name: str | None, failed: bool, delete: bool
+    settings: Settings,
+    as_json: bool,
+    name: str | None,
+    failed: bool,
+    delete: bool,
+    compare: str | None,
+    switch: str | None,
 ) -> None:
     """List the collections, or what could not be read into them."""
-    if delete and (name is None or failed):
-        raise click.UsageError("--delete goes with the NAME of a collection, and alone")
+    alone = {"--delete": delete, "--compare": compare, "--switch": switch}
+    asked = [option for option, value in alone.items() if value]
+    if asked and (name is None or failed or len(asked) > 1):
+        raise click.UsageError(f"{asked[0]} goes with the NAME of a collection, and alone")
     with open_store(settings, must_exist=True) as store:
         if delete and name is not None:
             count = store.collection(name).count()
             store.delete(name)
             warn(f"deleted {name}, {count:,} items")
             _tell_summaries([one.summary() for one in _chosen(store, None)], as_json)
+        elif compare is not None and name is not None:
+            found = comparing.compare(store.collection(name), store.collection(compare))
+            _tell_comparison(found, as_json)
+        elif switch is not None and name is not None:
+            store.switch(name, switch)
+            warn(f"{name} and {switch} have changed places")
+            both = [store.collection(each).summary() for each in (name, switch)]
+            _tell_summaries(both, as_json)
         elif failed:
             _tell_failed(_chosen(store, name), as_json)
         else:
             _tell_summaries([one.summary() for one in _chosen(store, name)], as_json)
+
+
+def _tell_comparison(found: Comparison, as_json: bool) -> None:
+    if as_json:
+        print_json(found.as_json())
+        return
+    table = _table("collection", "in both", "in it alone", "recall of its index")
+    for name, only, recall in zip(found.names, found.only, found.recall, strict=True):
+        table.add_row(name, f"{found.common:,}", f"{only:,}", json.dumps(recall))
+    out.print(table)
+    if found.overlap is None:
+        out.print("they have too few items in common to compare neighbours")
+    else:
+        out.print(
+            f"of the {found.k} nearest, {found.overlap:.1%} are the same in both "
+            f"({found.asked:,} items asked)"
+        )
 
 
 def _tell_failed(chosen: Sequence[Collection], as_json: bool) -> None:

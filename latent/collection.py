@@ -83,7 +83,8 @@ class Collection:
 
     @property
     def name(self) -> str:
-        return self._entry.name
+        """What it goes by now: collections can be switched."""
+        return self._catalog.name_of(self._entry)
 
     @property
     def sequence(self) -> int:

@@ -117,6 +117,20 @@ class Store:
             space.require_same(entry.space, what=f"collection {name!r}")
             return entry
 
+    def switch(self, name: str, other: str) -> None:
+        """Let each of two collections go by the other's name from the next request on.
+
+        In one step: whoever asks for a name gets all of one or all of the other. Done again, it is
+        undone.
+
+        Raises:
+            UnknownCollectionError: there is no such collection.
+            InputError: it is one and the same.
+        """
+        if name == other:
+            raise InputError(f"{name!r} is switched with another collection, not with itself")
+        self._catalog.exchange(self._catalog.entry(name), self._catalog.entry(other))
+
     def delete(self, name: str) -> None:
         """Remove a collection, its items and its index.
 

@@ -17,7 +17,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from latent.catalog import field_cells, fields, keywords, reads, tables, vector_table, writes
+from latent.catalog import field_cells, fields, keywords, names, reads, tables, vector_table, writes
 from latent.catalog.changes import Cells, Change, Changes, Content, Counts, Match, Wanted, Written
 from latent.catalog.database import STREAM, reading, writing
 from latent.catalog.heads import Heads
@@ -77,6 +77,19 @@ class Catalog:
     def entries(self) -> list[Entry]:
         """Every collection, by name."""
         return list(self._heads.entries().values())
+
+    def name_of(self, entry: Entry) -> str:
+        """What a collection goes by now; if it was deleted, what it went by."""
+        return self._heads.entries().get(entry.uid, entry).name
+
+    def exchange(self, first: Entry, second: Entry) -> None:
+        """Let each of two collections go by the other's name, in one transaction.
+
+        Raises:
+            UnknownCollectionError: one was deleted, or goes by another name by now.
+        """
+        with self._writing() as connection:
+            names.exchange(connection, first, second)
 
     def remove(self, entry: Entry) -> None:
         """Delete a collection and all that is in it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.soaking import damaged, full, killed, refused
+from scripts.soaking import damaged, full, killed, refused, switched
 from scripts.soaking.soak import Promise
 
 PROMISES: dict[str, Promise] = {
@@ -10,4 +10,5 @@ PROMISES: dict[str, Promise] = {
     "damaged": damaged.rows,
     "full": full.rows,
     "refused": refused.rows,
+    "switched": switched.rows,
 }

@@ -1,4 +1,4 @@
-"""Collections: make, list, describe, delete."""
+"""Collections: make, list, describe, switch, delete."""
 
 from __future__ import annotations
 
@@ -41,6 +41,23 @@ async def put_collection(
     """
     found = await desk.ensure(collection, body.model)
     return CollectionAnswer.of(await desk.run(found.summary))
+
+
+@routes.post(
+    "/v1/collections/{collection}/switch",
+    response_model=CollectionsAnswer,
+    openapi_extra=needs(Scope.ADMIN, of_all=True),
+)
+async def switch_collections(collection: str, other: str, desk: SearchDeskNow) -> CollectionsAnswer:
+    """Let each of two collections go by the other's name, in one step.
+
+    For a change of model without a pause; done again, it is undone.
+    """
+    store = desk.state.store
+    await desk.run(store.switch, collection, other)
+    found = [await desk.run(store.collection, name) for name in (collection, other)]
+    summaries = [await desk.run(one.summary) for one in found]
+    return CollectionsAnswer(collections=[CollectionAnswer.of(one) for one in summaries])
 
 
 @routes.delete(

@@ -99,6 +99,7 @@ def test_the_endpoints_are_those_of_the_house() -> None:
         "/v1/collections/{collection}/query": {"post"},
         "/v1/collections/{collection}/query/upload": {"post"},
         "/v1/collections/{collection}/search": {"get"},
+        "/v1/collections/{collection}/switch": {"post"},
         "/v1/collections/{collection}/walk": {"post"},
         "/v1/embeddings": {"post"},
         "/v1/models": {"get"},
