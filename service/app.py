@@ -10,10 +10,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, TypedDict
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -136,11 +137,26 @@ def create_app(
     app.add_middleware(Shielded)
     app.add_exception_handler(NearfieldError, on_nearfield_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
-    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(HTTPException, partial(_on_http_exception, routers))
     for routes in routers:
         app.include_router(routes)
     _add_pages(app)
     return app
+
+
+def _on_http_exception(
+    routers: Sequence[APIRouter], request: Request, error: Exception
+) -> Response:
+    """Told as a problem; one about the method names all that there are here (RFC 9110, 15.5.6)."""
+    response = on_http_exception(request, error)
+    if response.status_code == 405:
+        all_routes = [one for some in routers for one in some.routes if isinstance(one, APIRoute)]
+        here = [one for one in all_routes if one.path_regex.match(request.scope["path"])]
+        methods = {
+            method for one in here if one.path == here[0].path for method in one.methods or ()
+        }
+        response.headers["Allow"] = ", ".join(sorted(methods))
+    return response
 
 
 def _add_pages(app: FastAPI) -> None:

@@ -1,6 +1,7 @@
 """Bodies of requests, each with an example that works as it stands.
 
-They refuse fields they do not know. Knows nothing about how answers are found.
+They refuse fields they do not know, and read no number out of a text or a truth. Knows nothing
+about how answers are found.
 """
 
 from __future__ import annotations
@@ -9,7 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+)
 
 from latent.items import JSON, LONGEST_ID, Modality
 from service.checks.matching import Wanted
@@ -59,7 +68,9 @@ class PlaceBody(ThingBody):
     model_config = example(text="snow")
 
     id: Id | None = Field(None, description="An item of the collection.")
-    vector: list[float] | None = Field(None, description="A vector of the collection's space.")
+    vector: list[StrictFloat] | None = Field(
+        None, description="A vector of the collection's space."
+    )
 
 
 class PartBody(PlaceBody):
@@ -67,7 +78,7 @@ class PartBody(PlaceBody):
 
     model_config = example(text="snow", weight=-0.5)
 
-    weight: float = Field(1.0, description="How much it counts; negative leads away from it.")
+    weight: StrictFloat = Field(1.0, description="How much it counts; negative leads away from it.")
 
 
 ThingForm: TypeAlias = str | ThingBody
@@ -126,10 +137,10 @@ class SearchBody(BaseModel):
     query: QueryForm = Field(
         description="A text, an object, a list of weighted parts, or an analogy."
     )
-    k: int = Field(10, description="How many hits, from 1 to the limit in the settings.")
+    k: StrictInt = Field(10, description="How many hits, from 1 to the limit in the settings.")
     filter: Filter = None
     modality: Modality | None = Field(None, description="Only items of this kind.")
-    min_relevance: float | None = Field(
+    min_relevance: StrictFloat | None = Field(
         None, ge=0, le=1, description="Hits less relevant are left out; 0 leaves none out."
     )
 
@@ -158,13 +169,15 @@ class QueryBody(SearchBody):
     )
 
     cursor: str | None = Field(None, description="From the answer before, for the next page.")
-    with_vector: bool = Field(False, description="Whether hits carry their vectors.")
-    explain: bool = Field(False, description="Whether to say how the hits were found.")
+    with_vector: StrictBool = Field(False, description="Whether hits carry their vectors.")
+    explain: StrictBool = Field(False, description="Whether to say how the hits were found.")
     mode: Mode = Field(Mode.VECTOR, description="What is compared: places, words, or both.")
-    diversity: float | None = Field(None, ge=0, le=1, description="How much hits should differ.")
+    diversity: StrictFloat | None = Field(
+        None, ge=0, le=1, description="How much hits should differ."
+    )
     group_by: str | None = Field(None, description="A field: only the best hit of each value.")
     sort_by: str | None = Field(None, description="A field, as in taken_at:desc.")
-    pool: int | None = Field(None, description="How many of the best hits are arranged so.")
+    pool: StrictInt | None = Field(None, description="How many of the best hits are arranged so.")
 
     def question(self) -> Question:
         return replace(
@@ -185,10 +198,10 @@ class WalkBody(BaseModel):
     model_config = example(between=["a dog in the snow", {"image": DOT}], steps=3)
 
     between: list[PlaceForm] = Field(min_length=2, max_length=2, description="Start and end.")
-    steps: int = Field(STEPS, description="How many, both ends among them.")
+    steps: StrictInt = Field(STEPS, description="How many, both ends among them.")
     filter: Filter = None
     modality: Modality | None = Field(None, description="Only items of this kind.")
-    with_vector: bool = Field(False, description="Whether steps carry their vectors.")
+    with_vector: StrictBool = Field(False, description="Whether steps carry their vectors.")
 
     def walk(self) -> Walk:
         """The walk for the engine. Raises InputError."""
@@ -205,7 +218,7 @@ class CheckBody(SearchBody):
 
     model_config = example(query={"image": DOT}, threshold=0.9)
 
-    threshold: float | None = Field(
+    threshold: StrictFloat | None = Field(
         None, ge=-1, le=1, description="Least cosine of a match; 0.9 where nothing is asked for."
     )
     least: Tier | None = Field(None, description="Least tier of a match.")
@@ -229,7 +242,7 @@ class ItemBody(BaseModel):
     id: Id
     text: str | None = None
     image: str | None = Field(None, description="Base64, a data URL, or a URL that may be fetched.")
-    vector: list[float] | None = None
+    vector: list[StrictFloat] | None = None
     modality: Modality | None = Field(None, description="Needed beside a vector.")
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     uri: str | None = Field(None, description="Where it came from, for people; the id by default.")
@@ -264,11 +277,11 @@ class ScrollBody(BaseModel):
 
     model_config = example(limit=100, modality="image")
 
-    limit: int = Field(100, ge=1, le=1000)
+    limit: StrictInt = Field(100, ge=1, le=1000)
     filter: Filter = None
     modality: Modality | None = None
     cursor: str | None = Field(None, description="From the page before.")
-    with_vector: bool = False
+    with_vector: StrictBool = False
 
 
 class CountBody(BaseModel):
@@ -304,7 +317,7 @@ class EmbeddingsBody(BaseModel):
     encoding_format: Literal["float", "base64"] = Field(
         "float", description="base64: the bytes of little-endian float32 numbers."
     )
-    dimensions: int | None = Field(None, description="If given, must be that of the model.")
+    dimensions: StrictInt | None = Field(None, description="If given, must be that of the model.")
     user: str | None = Field(None, description="Taken for the sake of clients; not kept.")
 
 
@@ -319,9 +332,9 @@ class SimilarityBody(BaseModel):
 
     source: ThingForm
     targets: list[ThingForm]
-    threshold: float | None = Field(None, ge=-1, le=1, description="Least cosine of a match.")
+    threshold: StrictFloat | None = Field(None, ge=-1, le=1, description="Least cosine of a match.")
     least: Tier | None = Field(None, description="Least tier of a match.")
-    min_relevance: float | None = Field(
+    min_relevance: StrictFloat | None = Field(
         None, ge=0, le=1, description="Least relevance of a match; not for every model."
     )
     model: str | None = None
@@ -350,7 +363,7 @@ class DuplicatesBody(BaseModel):
     model_config = example(tier="near_copy", limit=20)
 
     tier: Tier = Field(Tier.NEAR_COPY, description="Down to which tier things are copies.")
-    limit: int = Field(100, ge=1, le=1000, description="Most groups that are listed.")
+    limit: StrictInt = Field(100, ge=1, le=1000, description="Most groups that are listed.")
 
 
 class RerankBody(BaseModel):
@@ -364,8 +377,8 @@ class RerankBody(BaseModel):
 
     query: ThingForm
     documents: list[ThingForm]
-    top_n: int | None = Field(None, ge=1, description="Only the best so many.")
-    min_relevance: float | None = Field(
+    top_n: StrictInt | None = Field(None, ge=1, description="Only the best so many.")
+    min_relevance: StrictFloat | None = Field(
         None, ge=0, le=1, description="Less relevant documents are left out; not for every model."
     )
     model: str | None = None
