@@ -37,6 +37,7 @@ from latent import comparing
 from latent.collection import Collection, Summary
 from latent.comparing import Comparison
 from latent.errors import InputError, NearfieldError, SourceMissingError
+from latent.index.bases import Quantisation
 from latent.items import JSON
 from latent.settings import Settings
 from latent.store import Store
@@ -204,18 +205,30 @@ def _tell(report: Report, as_json: bool) -> None:
     metavar="OTHER",
     help="Let NAME and another collection go by each other's name, in one step.",
 )
+@click.option(
+    "--quantisation",
+    type=click.Choice([one.value for one in Quantisation]),
+    help="Search the collection NAME by these codes, once it is large.",
+)
 @command_options
 def collections(
     settings: Settings,
     as_json: bool,
     name: str | None,
+    *,
     failed: bool,
     delete: bool,
     compare: str | None,
     switch: str | None,
+    quantisation: str | None,
 ) -> None:
     """List the collections, or what could not be read into them."""
-    alone = {"--delete": delete, "--compare": compare, "--switch": switch}
+    alone = {
+        "--delete": delete,
+        "--compare": compare,
+        "--switch": switch,
+        "--quantisation": quantisation,
+    }
     asked = [option for option, value in alone.items() if value]
     if asked and (name is None or failed or len(asked) > 1):
         raise click.UsageError(f"{asked[0]} goes with the NAME of a collection, and alone")
@@ -233,6 +246,11 @@ def collections(
             warn(f"{name} and {switch} have changed places")
             both = [store.collection(each).summary() for each in (name, switch)]
             _tell_summaries(both, as_json)
+        elif quantisation is not None and name is not None:
+            collection = store.collection(name)
+            collection.quantise(quantisation)
+            collection.publish()
+            _tell_summaries([collection.summary()], as_json)
         elif failed:
             _tell_failed(_chosen(store, name), as_json)
         else:

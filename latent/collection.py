@@ -19,10 +19,11 @@ from latent.catalog.catalog import Catalog
 from latent.catalog.changes import Change, Content, Written
 from latent.catalog.rows import Entry
 from latent.columns.matches import Matches
-from latent.errors import UnknownItemError
+from latent.errors import InputError, UnknownItemError
 from latent.filters import language as filters
 from latent.filters.language import Filter, Where
 from latent.filters.match import matches
+from latent.index.bases import Quantisation
 from latent.index.faiss_index import FaissIndex
 from latent.index.plans import Trace, Way
 from latent.index.questions import InWords
@@ -256,7 +257,7 @@ class Collection:
         The same seed gives the same sample of the same items.
         """
         index, only = self._matched(None, modality)
-        keys = index.held()[0] if only is None else only
+        keys = index.keys() if only is None else only
         chosen = np.random.default_rng(seed).choice(keys, min(n, len(keys)), replace=False)
         return index.vectors_of(np.sort(chosen))[1]
 
@@ -351,14 +352,30 @@ class Collection:
 
     # --- upkeep of the index ------------------------------------------------------------------
 
-    def publish(self, *, least: int = 1, force: bool = False) -> bool:
+    def quantise(self, quantisation: str) -> None:
+        """Have a graph of this collection walked by other codes, from its next snapshot on.
+
+        Raises:
+            InputError: there are no such codes.
+        """
+        known = [one.value for one in Quantisation]
+        if quantisation not in known:
+            raise InputError(f"there is no quantisation {quantisation!r}: {', '.join(known)}")
+        self._catalog.quantise(self._entry, quantisation)
+
+    def stop(self) -> None:
+        """Give up a snapshot that is being made, and make none any more."""
+        self._index.stop()
+
+    def publish(self, *, least: int = 1, force: bool = False, threads: int | None = None) -> bool:
         """Make a new snapshot if enough changed since the last one; gives whether it was made.
 
         Enough is a twentieth of the items, so that the work of building stays in proportion, and
         at least `least` (or the limit of the delta, if that is less). A snapshot that another
         process has made is taken over instead, and a process that is at it already is left to it.
+        With `threads` no more than so many compute, and give way to whoever else does.
         """
-        return self._index.publish(least=least, force=force)
+        return self._index.publish(least=least, force=force, threads=threads)
 
     def verify(self) -> list[str]:
         """Every difference between catalog, words and index, one line each; empty when all is well.

@@ -60,6 +60,13 @@ class Store:
         self._models.clear()
         self._catalog.close()
 
+    def stop_publishing(self) -> None:
+        """Give up snapshots that are being made, before everything is closed."""
+        with self._opening:
+            opened = list(self._collections.values())
+        for collection in opened:
+            collection.stop()
+
     def collections(self) -> list[Summary]:
         """What each collection holds, by name."""
         found = []

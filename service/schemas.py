@@ -302,6 +302,9 @@ class CollectionBody(BaseModel):
     model_config = example(model="mini")
 
     model: str | None = Field(None, description="Name of a model; the default one if left out.")
+    quantisation: Literal["float32", "fp16", "sq8", "pq", "rabitq"] | None = Field(
+        None, description="By which codes a large collection is searched; left out, as it is."
+    )
 
 
 # --- without a collection -----------------------------------------------------------------------

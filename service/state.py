@@ -195,7 +195,7 @@ def publish_what_is_due(store: Store) -> list[str]:
     published = []
     for name in store.spaces():
         try:
-            if store.collection(name).publish(least=WORTH_A_SNAPSHOT):
+            if store.collection(name).publish(least=WORTH_A_SNAPSHOT, threads=1):
                 published.append(name)
         except NearfieldError as error:
             log.warning("collection %r was not published: %s", name, error)
@@ -231,8 +231,14 @@ async def keep_publishing(
 ) -> None:
     """Publish what is due until `stop` is set; what goes wrong is logged, and a next time comes."""
     while not stop.is_set():
+        work = asyncio.create_task(asyncio.to_thread(publish_what_is_due, store))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if stopped.done():
+            store.stop_publishing()  # a large one takes minutes, and nobody waits for that
+        stopped.cancel()
         try:
-            await asyncio.to_thread(publish_what_is_due, store)
+            await work
         except NearfieldError as error:
             log.warning("nothing was published: %s", error)
         except Exception:

@@ -6,6 +6,11 @@ import sqlite3
 from pathlib import Path
 
 BACK: dict[int, tuple[str, ...]] = {
+    4: (
+        "ALTER TABLE collections DROP COLUMN quantisation",
+        "UPDATE alembic_version SET version_num = '4'",
+        "UPDATE numbers SET value = 4 WHERE name = 'schema'",
+    ),
     3: (
         "ALTER TABLE items ADD COLUMN vector BLOB NOT NULL DEFAULT ''",
         "UPDATE items SET vector = (SELECT vector FROM vectors WHERE vectors.key = items.key)",
@@ -30,7 +35,7 @@ BACK: dict[int, tuple[str, ...]] = {
 def set_back(path: Path, schema: int) -> None:
     """Make of a catalog of SQLite what it was in an older schema."""
     raw = sqlite3.connect(path)
-    for number in range(3, schema - 1, -1):
+    for number in range(max(BACK), schema - 1, -1):
         for statement in BACK[number]:
             raw.execute(statement)
     if schema == 1:

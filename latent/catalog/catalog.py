@@ -10,15 +10,25 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 
 import numpy as np
-from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
+from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from latent.catalog import field_cells, fields, keywords, names, reads, tables, vector_table, writes
-from latent.catalog.changes import Cells, Change, Changes, Content, Counts, Match, Wanted, Written
+from latent.catalog.changes import (
+    Cells,
+    Change,
+    Changes,
+    Content,
+    Counts,
+    Everything,
+    Match,
+    Wanted,
+    Written,
+)
 from latent.catalog.database import STREAM, reading, writing
 from latent.catalog.heads import Heads
 from latent.catalog.rows import Condition, Entry, conditions, to_source
@@ -106,10 +116,38 @@ class Catalog:
         Raises:
             UnknownCollectionError: the collection was deleted meanwhile.
         """
+        return self._now(entry).sequence
+
+    def quantisation(self, entry: Entry) -> str:
+        """The codes the collection is to be searched by.
+
+        Raises:
+            UnknownCollectionError: the collection was deleted meanwhile.
+        """
+        return self._now(entry).quantisation
+
+    def quantise(self, entry: Entry, quantisation: str) -> None:
+        """Have the collection searched by other codes, from its next snapshot on.
+
+        It takes a number of the sequence like any write, so that this snapshot is a later one.
+
+        Raises:
+            UnknownCollectionError: the collection was deleted meanwhile.
+        """
+        with self._writing() as connection:
+            changed = connection.execute(
+                update(collections)
+                .where(collections.c.uid == entry.uid)
+                .values(quantisation=quantisation, sequence=collections.c.sequence + 1)
+            )
+            if not changed.rowcount:
+                raise UnknownCollectionError(entry.name)
+
+    def _now(self, entry: Entry) -> Entry:
         now = self._heads.entries().get(entry.uid)
         if now is None:
             raise UnknownCollectionError(entry.name)
-        return now.sequence
+        return now
 
     def counts(self, entry: Entry) -> Counts:
         """How many items of each modality, and how many sources failed."""
@@ -309,6 +347,15 @@ class Catalog:
             vectors = vector_table.read(connection, keys, entry.space.dim)
             dropped = connection.execute(gone).scalars().all() if sequence else []
         return Changes(number, keys, vectors, np.array(dropped, np.int64))
+
+    @contextmanager
+    def everything(self, entry: Entry) -> Iterator[Everything]:
+        """All vectors there are, in order of keys, for one who does not hold them at once."""
+        with self._reading() as connection:
+            number = reads.sequence(connection, entry)
+            keys = reads.keys_where(connection, (items.c.collection_id == entry.id,))
+            parts = vector_table.streamed(connection, keys, entry.space.dim)
+            yield Everything(number, keys, (part for _, part in parts))
 
     # --- for copies ---------------------------------------------------------------------------
 

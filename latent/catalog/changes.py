@@ -5,7 +5,7 @@ Knows nothing about databases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +101,18 @@ class Content:
     content_hash: str | None
     picture_hash: str | None
     text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All there is at one moment: keys, ascending, and their vectors, part by part.
+
+    The parts can be read while the transaction lasts.
+    """
+
+    sequence: int
+    keys: Keys
+    parts: Iterator[Vectors]
 
 
 @dataclass(slots=True)

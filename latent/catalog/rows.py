@@ -26,13 +26,17 @@ Condition: TypeAlias = ColumnElement[bool] | TextClause
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A collection as the catalog knows it. `uid` is never used again, `id` may be."""
+    """A collection as the catalog knows it. `uid` is never used again, `id` may be.
+
+    `quantisation` names the codes it is to be searched by (`latent.index.bases`).
+    """
 
     id: int
     uid: str
     name: str
     space: Space
     sequence: int
+    quantisation: str = "sq8"
 
 
 def conditions(
@@ -104,4 +108,4 @@ def to_space(stored: dict[str, Any]) -> Space:
 
 def to_entry(row: Row[Any]) -> Entry:
     """The collection a row holds."""
-    return Entry(row.id, row.uid, row.name, to_space(row.space), row.sequence)
+    return Entry(row.id, row.uid, row.name, to_space(row.space), row.sequence, row.quantisation)

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from latent.items import LONGEST_ID
 
-SCHEMA = 4
+SCHEMA = 5
 """The number of this layout: that of the last of `migrations`, which bring older ones forward."""
 
 FINGERPRINT = 32
@@ -60,6 +60,7 @@ collections = Table(
     Column("space", JSON, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("pruned", BigInteger, nullable=False, server_default="0"),
+    Column("quantisation", String(16), nullable=False, server_default="sq8"),
 )
 
 items = Table(

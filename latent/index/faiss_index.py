@@ -1,133 +1,61 @@
 """VectorIndex on FAISS: an immutable base, and an exact delta of what changed since.
 
 A served FAISS index is never changed, because FAISS crashes when `add` meets `search`. So `add` and
-`drop` go to an ExactIndex beside it and mask what they replace; a new base is built in time by
-`build` and swapped in whole. The only file that names faiss; its quirks stay here. Knows nothing
-about files of snapshots (`snapshot` does) or catalogs.
+`drop` go to an ExactIndex beside it and mask what they replace; a new base is built in time and
+swapped in whole. Knows nothing about files of snapshots (`snapshot` does) or catalogs.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from pathlib import Path
-from typing import Any
+from functools import cached_property
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from latent.errors import StorageFullError, StoreError
+from latent.index.bases import Base, Bits, Kind, ask
 from latent.index.exact import MARGIN, ExactIndex, View, checked, nearest_of, nearest_rows
-from latent.index.plans import LEAST_EFFORT, Plan, Trace, Way, choose
+from latent.index.plans import Plan, Trace, Way, choose
 from latent.index.vectors import Keys, Neighbour, best, cosines
 from latent.items import Vectors
-
-LINKS = 32
-BUILD_EFFORT = 100
-
-
-class Kind(StrEnum):
-    """How a base is searched."""
-
-    EXACT = "exact"
-    HNSW = "hnsw"
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """Vectors that never change: `keys` `(n,)` ascending, `vectors` `(n, dim)` in that order.
-
-    `effort` is how far a walk looks at least, so that it keeps the promise (`recall`).
-    """
-
-    kind: Kind
-    keys: Keys
-    vectors: Vectors
-    faiss_index: Any
-    effort: int = LEAST_EFFORT
-
-    def positions(self, keys: Keys) -> NDArray[np.int64]:
-        """Where those of `keys` that are here stand."""
-        if not len(self.keys):
-            return np.empty(0, np.int64)
-        found = np.searchsorted(self.keys, keys)
-        found = np.minimum(found, len(self.keys) - 1)
-        return np.unique(found[self.keys[found] == keys])
-
-
-def empty_base(dim: int) -> Base:
-    """A base of nothing."""
-    return build(np.empty(0, np.int64), np.empty((0, dim), np.float32), Kind.EXACT)
-
-
-def build(keys: Keys, vectors: Vectors, kind: Kind, *, threads: int = 1) -> Base:
-    """Build a base from unit rows; `keys` ascending and unique. A graph of nothing is exact."""
-    dim = vectors.shape[1]
-    if kind is Kind.EXACT or not len(keys):
-        # FAISS refuses to train a quantiser on nothing.
-        kind = Kind.EXACT
-        index = faiss.IndexFlatIP(dim)
-    else:
-        index = faiss.IndexHNSWSQ(
-            dim, faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_INNER_PRODUCT
-        )
-        index.hnsw.efConstruction = BUILD_EFFORT
-    faiss.omp_set_num_threads(threads)
-    try:
-        if not index.is_trained:
-            index.train(vectors)
-        if len(vectors):
-            index.add(vectors)
-    finally:
-        faiss.omp_set_num_threads(1)
-    return Base(kind, keys, vectors, index)
-
-
-def write_file(base: Base, path: Path) -> None:
-    """Write the FAISS part of a base.
-
-    Raises:
-        StorageFullError: there is no room.
-        StoreError: FAISS could not write for another reason.
-    """
-    try:
-        faiss.write_index(base.faiss_index, str(path))
-    except RuntimeError as error:
-        if os.strerror(errno.ENOSPC) in str(error):
-            raise StorageFullError(f"no room left to write {path.name}") from error
-        raise StoreError(f"the index could not be written: {error}") from error
-
-
-def read_file(path: Path, kind: Kind, keys: Keys, vectors: Vectors | None, *, effort: int) -> Base:
-    """Map a base from its file; an exact one holds its own vectors, so None is given for them.
-
-    Raises:
-        StoreError: the file is not such an index.
-    """
-    try:
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-    except RuntimeError as error:
-        raise StoreError(f"{path.name} is not a readable index: {error}") from error
-    if index.ntotal != len(keys):
-        raise StoreError(f"{path.name} holds {index.ntotal} vectors, not {len(keys)}")
-    if vectors is None:
-        size = index.ntotal * index.d
-        flat = faiss.rev_swig_ptr(index.get_xb(), size) if size else np.empty(0, np.float32)
-        vectors = flat.reshape(index.ntotal, index.d)
-    return Base(kind, keys, vectors, index, effort)
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """All a search needs, taken at one moment; `masked` are positions in the base, ascending."""
+    """All a search needs, taken at one moment; `alive` are the rows of the base still current.
+
+    None where all are; `masked` counts the others.
+    """
 
     base: Base
-    masked: NDArray[np.int64]
+    alive: Bits | None
+    masked: int
     delta: View
+
+    def living(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the positions that are still current."""
+        return positions if self.alive is None else positions[_are_set(self.alive, positions)]
+
+    def without(self, positions: NDArray[np.int64], delta: View) -> _State:
+        """The same with some rows masked, beside another delta."""
+        gone = self.living(positions)
+        if not len(gone):
+            return replace(self, delta=delta)
+        count = len(self.base.keys)
+        if self.alive is None:
+            bits = np.packbits(np.ones(count, np.bool_), bitorder="little")
+        else:
+            bits = self.alive.copy()
+        np.bitwise_and.at(bits, gone >> 3, ~_bit_of(gone))
+        return _State(self.base, bits, self.masked + len(gone), delta)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The positions that are still current."""
+        if self.alive is None:
+            return np.arange(len(self.base.keys))
+        return _positions_in(self.alive, len(self.base.keys))
 
 
 class FaissIndex:
@@ -137,7 +65,8 @@ class FaissIndex:
         self._dim = int(base.vectors.shape[1])
         self._writing = threading.Lock()
         self._delta = ExactIndex(self._dim)
-        self._state = _State(base, np.empty(0, np.int64), self._delta.view)
+        self._state = _State(base, None, 0, self._delta.view)
+        self._last: tuple[_State, Keys, _Scope] | None = None
         self.changes = 0
 
     @property
@@ -145,13 +74,9 @@ class FaissIndex:
         return self._dim
 
     @property
-    def kind(self) -> Kind:
-        return self._state.base.kind
-
-    @property
-    def effort(self) -> int:
-        """How far a walk looks at least."""
-        return self._state.base.effort
+    def base(self) -> Base:
+        """What it was made of; what was written since is not in it."""
+        return self._state.base
 
     @property
     def delta_size(self) -> int:
@@ -160,19 +85,25 @@ class FaissIndex:
 
     def __len__(self) -> int:
         state = self._state
-        return len(state.base.keys) - len(state.masked) + len(state.delta)
+        return len(state.base.keys) - state.masked + len(state.delta)
 
     def __contains__(self, key: int) -> bool:
         state = self._state
         found = state.base.positions(np.array([key], np.int64))
-        return key in self._delta or bool(len(np.setdiff1d(found, state.masked)))
+        return key in self._delta or bool(len(state.living(found)))
+
+    def keys(self) -> Keys:
+        """The keys of everything that is held, ascending."""
+        state = self._state
+        return np.sort(np.concatenate([state.base.keys[state.rows], state.delta.living()[0]]))
 
     def held(self) -> tuple[Keys, Vectors]:
         """Everything that is held: keys ascending, and their vectors."""
         state = self._state
+        rows = state.rows
         new_keys, new_vectors = state.delta.living()
-        keys = np.concatenate([np.delete(state.base.keys, state.masked), new_keys])
-        vectors = np.concatenate([np.delete(state.base.vectors, state.masked, 0), new_vectors])
+        keys = np.concatenate([state.base.keys[rows], new_keys])
+        vectors = np.concatenate([state.base.vectors[rows], new_vectors])
         order = np.argsort(keys)
         return keys[order], vectors[order]
 
@@ -188,12 +119,9 @@ class FaissIndex:
             self._mask(keys)
 
     def _mask(self, keys: Keys) -> None:
-        state = self._state
-        masked = state.masked
-        if len(found := state.base.positions(keys)):
-            masked = np.union1d(masked, found)
         self.changes += len(keys)
-        self._state = _State(state.base, masked, self._delta.view)
+        state = self._state
+        self._state = state.without(state.base.positions(keys), self._delta.view)
 
     def search(
         self, queries: Vectors, k: int, *, only: Keys | None = None
@@ -206,7 +134,7 @@ class FaissIndex:
         """As `search`, telling for each query how it went. `plan` is for tests of one way."""
         rows = checked(queries, self._dim)
         state = self._state
-        scope = _Scope.of(state, only)
+        scope = self._scope(state, only)
         keys, vectors = state.delta.living(only)
         found = []
         for query in rows:
@@ -214,47 +142,81 @@ class FaissIndex:
             new = nearest_rows(keys, vectors, query, k)
             hits = sorted(old + new, key=lambda hit: (-hit.score, hit.key))[:k]
             found.append((hits, replace(trace, candidates=trace.candidates + len(keys))))
+            if state.base.pages is not None:
+                state.base.pages.looked_up(trace.candidates)
         return found
+
+    def _scope(self, state: _State, only: Keys | None) -> _Scope:
+        """What a search may find; a filter is often asked again while nothing is written."""
+        if only is None:
+            return _Scope(state.base, len(state.base.keys) - state.masked, alive=state.alive)
+        last = self._last
+        if last is None or last[0] is not state or last[1] is not only:
+            self._last = last = (state, only, _filtered(state, only))
+        return last[2]
 
     def vectors_of(self, keys: Keys) -> tuple[Keys, Vectors]:
         """Those of the keys that are here, ascending, and their vectors."""
         state = self._state
-        places = np.setdiff1d(state.base.positions(keys), state.masked)
+        places = state.living(state.base.positions(keys))
         new_keys, new_vectors = state.delta.living(keys)
         found = np.concatenate([state.base.keys[places], new_keys])
         vectors = np.concatenate([state.base.vectors[places], new_vectors])
+        if state.base.pages is not None:
+            state.base.pages.looked_up(len(places))
         order = np.argsort(found)
         return found[order], vectors[order]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Scope:
-    """The rows of a base that a search may find; `allowed` are positions, None for all."""
+    """The `size` rows of a base that a search may find: by position, or a bit each, or all."""
 
     base: Base
-    allowed: NDArray[np.int64] | None
-    is_filtered: bool
+    size: int
+    is_filtered: bool = False
+    alive: Bits | None = None
+    positions: NDArray[np.int64] | None = None
 
-    @classmethod
-    def of(cls, state: _State, only: Keys | None) -> _Scope:
-        base = state.base
-        if only is None and not len(state.masked):
-            return cls(base, None, False)
-        if only is not None and 8 * len(only) < len(base.keys):
-            allowed = np.setdiff1d(base.positions(only), state.masked, assume_unique=True)
-            return cls(base, allowed, True)
-        is_allowed = np.ones(len(base.keys), np.bool_)
-        if only is not None:
-            is_allowed = np.isin(base.keys, only)
-        is_allowed[state.masked] = False
-        return cls(base, np.flatnonzero(is_allowed), only is not None)
+    @cached_property
+    def rows(self) -> NDArray[np.int64] | None:
+        """Their positions; None for all."""
+        if self.positions is not None or self.alive is None:
+            return self.positions
+        return _positions_in(self.alive, len(self.base.keys))
 
-    @property
-    def size(self) -> int:
-        return len(self.base.keys) if self.allowed is None else len(self.allowed)
+    @cached_property
+    def bits(self) -> Bits | None:
+        """A bit for each; None for all."""
+        if self.alive is not None or self.positions is None:
+            return self.alive
+        is_allowed = np.zeros(len(self.base.keys), np.bool_)
+        is_allowed[self.positions] = True
+        return np.packbits(is_allowed, bitorder="little")
 
-    def selector(self) -> _Bitmap | None:
-        return None if self.allowed is None else _Bitmap(len(self.base.keys), self.allowed)
+
+def _filtered(state: _State, only: Keys) -> _Scope:
+    base = state.base
+    if 8 * len(only) < len(base.keys):
+        rows = state.living(base.positions(only))
+        return _Scope(base, len(rows), True, positions=rows)
+    bits = np.packbits(np.isin(base.keys, only), bitorder="little")
+    if state.alive is not None:
+        bits &= state.alive
+    return _Scope(base, int(np.bitwise_count(bits).sum()), True, alive=bits)
+
+
+def _positions_in(bits: Bits, count: int) -> NDArray[np.int64]:
+    return np.flatnonzero(np.unpackbits(bits, count=count, bitorder="little"))
+
+
+def _bit_of(positions: NDArray[np.int64]) -> Bits:
+    return np.left_shift(np.uint8(1), (positions & 7).astype(np.uint8))
+
+
+def _are_set(bits: Bits, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (bits[positions >> 3] & _bit_of(positions)) != 0
+    return found
 
 
 def _search_base(
@@ -274,7 +236,10 @@ def _search_base(
     )
     if plan.effort is None:
         return _compare_all(scope, query, k, Trace(plan, scope.size))
-    _, positions = _ask(base, query, fetch, scope.selector(), effort=plan.effort)
+    wanted = fetch
+    if base.quantisation.is_coarse:
+        wanted = min(scope.size, max(fetch, plan.effort * scope.size // len(base.keys)))
+    _, positions = ask(base, query, wanted, scope.bits, effort=plan.effort)
     if len(positions) < fetch:
         # What is found at the rim of a walk is not surely the nearest: better to look at all.
         return _compare_all(scope, query, k, Trace(plan, scope.size, fell_back=True))
@@ -285,44 +250,14 @@ def _search_base(
 def _compare_all(
     scope: _Scope, query: NDArray[np.float32], k: int, trace: Trace
 ) -> tuple[list[Neighbour], Trace]:
-    return nearest_of(scope.base.keys, scope.base.vectors, query, k, rows=scope.allowed), trace
+    return nearest_of(scope.base.keys, scope.base.vectors, query, k, rows=scope.rows), trace
 
 
 def _search_flat(scope: _Scope, query: NDArray[np.float32], k: int) -> list[Neighbour]:
     """FAISS compares all; more are fetched until the k-th is surely before those left out."""
     base, fetch = scope.base, min(scope.size, k + 16)
     while True:
-        scores, positions = _ask(base, query, fetch, scope.selector())
+        scores, positions = ask(base, query, fetch, scope.bits)
         if fetch >= scope.size or scores[-1] < scores[k - 1] - MARGIN:
             return best(base.keys[positions], cosines(base.vectors[positions], query), k)
         fetch = min(scope.size, fetch * 4)
-
-
-def _ask(
-    base: Base,
-    query: NDArray[np.float32],
-    fetch: int,
-    selector: _Bitmap | None,
-    *,
-    effort: int | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    # OpenMP keeps one setting for each thread; searching threads are the parallelism here.
-    faiss.omp_set_num_threads(1)
-    if effort is None:
-        parameters = faiss.SearchParameters(sel=selector)
-    else:
-        parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=effort)
-    scores, positions = base.faiss_index.search(query[None, :], fetch, params=parameters)
-    # FAISS pads with -1 where it found too few.
-    found = positions[0] >= 0
-    return scores[0][found], positions[0][found]
-
-
-class _Bitmap(faiss.IDSelectorBitmap):  # type: ignore[misc]
-    """A selector that keeps the bits it points to alive."""
-
-    def __init__(self, count: int, allowed: NDArray[np.int64]) -> None:
-        is_allowed = np.zeros(count, np.bool_)
-        is_allowed[allowed] = True
-        self.bits = np.packbits(is_allowed, bitorder="little")
-        super().__init__(len(self.bits), faiss.swig_ptr(self.bits))

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from latent.index.bases import Base, Kind
 from latent.index.exact import MARGIN, PIECE
-from latent.index.faiss_index import Base, FaissIndex, Kind
+from latent.index.faiss_index import FaissIndex
 from latent.index.plans import LEAST_EFFORT, Plan, Way
 from latent.index.vectors import Keys
 from latent.items import Vectors

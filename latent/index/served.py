@@ -21,24 +21,29 @@ from latent.catalog.rows import Entry
 from latent.errors import StoreError, UnknownCollectionError
 from latent.index import snapshot
 from latent.index.acknowledged import Acknowledged, behind
-from latent.index.faiss_index import Base, FaissIndex, Kind, build, empty_base
+from latent.index.bases import Kind, Quantisation, empty_base
+from latent.index.building import VECTORS, Builder, Task, make, write_questions
+from latent.index.faiss_index import FaissIndex
 from latent.index.questions import InWords, questions_for
-from latent.index.recall import Questions, measured
+from latent.index.recall import Contract
 from latent.index.snapshot import Snapshot
-from latent.items import JSON, Modality, Vector
+from latent.index.vectors import Keys
+from latent.items import JSON, Modality, Vector, Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When a collection gets a graph, when a new snapshot, and with how many threads.
 
-    `recall` is the share of the ten nearest that a graph is to find.
+    `recall` is the share of the ten nearest that a graph is to find. A graph of more than `apart`
+    items is built in a process of its own.
     """
 
     exact: int = 50_000
     delta: int = 5_000
     threads: int = 1
     recall: float = 0.98
+    apart: int = 50_000
 
 
 class Served:
@@ -59,19 +64,23 @@ class Served:
 
     def described(self) -> dict[str, JSON]:
         """How it is searched: in `Summary.index`. A recall that was not measured is null."""
-        made = self.snapshot
-        is_exact = self.index.kind is Kind.EXACT
+        made, base = self.snapshot, self.index.base
+        is_exact = base.kind is Kind.EXACT
         measured = made.contract.recall if made else {}
         recall: dict[str, JSON] = {
             modality.value: 1.0 if is_exact else measured.get(modality.value)
             for modality in Modality
         }
+        code = base.code_size
         return {
-            "kind": self.index.kind.value,
+            "kind": base.kind.value,
             "snapshot": made.sequence if made else None,
             "delta": self.index.delta_size,
             "bytes": made.bytes if made else 0,
-            "effort": None if is_exact else self.index.effort,
+            "quantisation": base.quantisation.value,
+            "bytes_an_item": round(made.memory / max(1, len(base.keys))) if made else code,
+            "compression": round(4 * self.index.dim / code, 2),
+            "effort": None if is_exact else base.effort,
             "recall": recall,
         }
 
@@ -94,6 +103,7 @@ class ServedIndex:
         self._folder = folder
         self._limits = limits
         self._in_words = in_words
+        self._builder = Builder()
         self._following = threading.Lock()
         self._served: Served | None = None
         self._acknowledged = Acknowledged(folder)
@@ -107,12 +117,17 @@ class ServedIndex:
                 vectors = np.stack(put) if put else np.empty((0, self._space.dim), np.float32)
                 served.take(Changes(written.sequence, written.keys, vectors, written.dropped))
 
-    def publish(self, *, least: int = 1, force: bool = False) -> bool:
+    def stop(self) -> None:
+        """Give up a snapshot that is being made, and make none any more."""
+        self._builder.stop()
+
+    def publish(self, *, least: int = 1, force: bool = False, threads: int | None = None) -> bool:
         """Make a new snapshot if enough changed since the last one; gives whether it was made.
 
         Enough is a twentieth of the items, so that the work of building stays in proportion, and
         at least `least` (or the limit of the delta, if that is less). A snapshot that another
         process has made is taken over instead, and a process that is at it already is left to it.
+        With `threads` no more than so many compute, and give way to whoever else does.
         """
         served = self._adopted()
         if not (force or self._is_due(served.index, least)):
@@ -123,7 +138,7 @@ class ServedIndex:
                 served = self._adopted()
                 if not (force or self._is_due(served.index, least)):
                     return False
-                self._publish()
+                self._publish(threads)
         except Timeout:
             return False
         except OSError as error:
@@ -131,9 +146,16 @@ class ServedIndex:
         return True
 
     def _is_due(self, index: FaissIndex, least: int) -> bool:
-        is_outgrown = index.kind is Kind.EXACT and len(index) > self._limits.exact
+        base = index.base
+        is_outgrown = base.kind is Kind.EXACT and len(index) > self._limits.exact
+        is_other = base.kind is Kind.HNSW and base.quantisation is not self._quantisation
         enough = max(min(least, self._limits.delta), len(index) // 20)
-        return is_outgrown or index.changes >= enough
+        return is_outgrown or is_other or index.changes >= enough
+
+    @property
+    def _quantisation(self) -> Quantisation:
+        """What the collection is to be walked by; it may be another one by now."""
+        return Quantisation(self._catalog.quantisation(self._entry))
 
     def flaws(self) -> Iterator[tuple[int | None, str]]:
         """Every difference between catalog and index: the key it is about, if any, and what."""
@@ -211,18 +233,20 @@ class ServedIndex:
     def _catch_up(self, served: Served) -> None:
         served.take(self._catalog.changes_since(self._entry, served.sequence))
 
-    def _publish(self) -> None:
-        now = self._catalog.changes_since(self._entry, 0)
-        kind = Kind.HNSW if len(now.keys) > self._limits.exact else Kind.EXACT
-        base = build(now.keys, now.vectors, kind, threads=self._limits.threads)
-        contract = measured(base, self._questions(base), self._limits.recall)
-        snapshot.publish(
-            base,
-            self._folder,
-            sequence=now.sequence,
-            fingerprint=self._space.fingerprint,
-            contract=contract,
-        )
+    def _publish(self, threads: int | None) -> None:
+        dim = self._space.dim
+        with snapshot.drafted(self._folder) as fresh:
+            with self._catalog.everything(self._entry) as now:
+                snapshot.write_vectors(fresh, now.keys, self._going(now.parts), dim)
+            task = self._task(len(now.keys), threads)
+            snapshot.publish(
+                fresh,
+                sequence=now.sequence,
+                dim=dim,
+                fingerprint=self._space.fingerprint,
+                task=task,
+                contract=self._made(fresh, task, now.keys),
+            )
         self._adopted()
         snapshot.discard(self._folder, keep=now.sequence)
         try:
@@ -231,11 +255,32 @@ class ServedIndex:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
-    def _questions(self, base: Base) -> dict[str, Questions]:
-        """What a graph is judged by; where all is compared there is nothing to judge."""
-        if base.kind is Kind.EXACT:
-            return {}
-        return questions_for(self._catalog, self._entry, base.keys, base.vectors, self._in_words)
+    def _task(self, count: int, threads: int | None) -> Task:
+        """How so many items are to be searched."""
+        is_graph = count > self._limits.exact
+        return Task(
+            Kind.HNSW if is_graph else Kind.EXACT,
+            self._quantisation if is_graph else Quantisation.FLOAT32,
+            threads or self._limits.threads,
+            self._limits.recall,
+            is_polite=threads is not None,
+        )
+
+    def _going(self, parts: Iterator[Vectors]) -> Iterator[Vectors]:
+        """The parts, until everything is being closed."""
+        for part in parts:
+            self._builder.require_going()
+            yield part
+
+    def _made(self, fresh: Path, task: Task, keys: Keys) -> Contract:
+        """The index of the vectors in a folder; where all are compared there is nothing to ask."""
+        if task.kind is Kind.HNSW:
+            vectors = np.load(fresh / VECTORS, mmap_mode="r")
+            asked = questions_for(self._catalog, self._entry, keys, vectors, self._in_words)
+            write_questions(fresh, asked)
+        if len(keys) <= self._limits.apart:
+            return make(fresh, task)
+        return self._builder.make_apart(fresh, task)
 
     def at_one_moment(self) -> tuple[Changes, FaissIndex]:
         """Everything in the catalog and an index of exactly that, while others may be writing."""

@@ -2,7 +2,8 @@
 
 A snapshot is a folder named by the sequence it was made at. It is written beside the others under
 another name, flushed, and renamed; FAISS itself does none of that. A snapshot is derived from
-the catalog: a damaged one is passed over and made anew. Knows nothing about catalogs.
+the catalog: a damaged one is passed over and made anew. Knows nothing about catalogs, and nothing
+about how an index is made (`building` does).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import json
 import logging
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,23 +26,26 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from latent.errors import StorageFullError, StoreError
-from latent.index import faiss_index
-from latent.index.faiss_index import Base, Kind
+from latent.index.bases import Base, Kind, Quantisation, read_file
+from latent.index.building import INDEX, KEYS, QUESTIONS, VECTORS, Task
+from latent.index.pages import mapped
 from latent.index.plans import LEAST_EFFORT
 from latent.index.recall import Contract
+from latent.index.vectors import Keys
+from latent.items import Vectors
 
 log = logging.getLogger(__name__)
 
 FORMAT = 2
 READ = (1, 2)
-"""Formats that are read; in the first, nothing was measured."""
+"""Formats that are read; in the first, nothing was measured, and files have one checksum each."""
 MANIFEST = "manifest.json"
-INDEX, KEYS, VECTORS = "index.faiss", "keys.npy", "vectors.npy"
+PIECE = 32 << 20  # bytes of a file with a checksum of their own, so that several cores can check
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a snapshot says of itself; `files` gives the SHA-256 of each.
+    """What a snapshot says of itself; `files` gives the SHA-256 of each piece of each file.
 
     `effort` and `recall` are what was measured when it was made (`recall.Contract`).
     """
@@ -50,46 +56,86 @@ class Manifest:
     count: int
     dim: int
     fingerprint: str
-    files: dict[str, str]
+    files: dict[str, list[str] | str]
     effort: int | None = None
     recall: dict[str, float] = field(default_factory=dict)
+    quantisation: str = Quantisation.SQ8.value
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An opened snapshot: a mapped base, the sequence it was made at, and what was measured."""
+    """An opened snapshot: a mapped base, the sequence it was made at, and what was measured.
+
+    `bytes` are those of all files, `memory` those of them that searches keep in memory.
+    """
 
     sequence: int
     base: Base
     bytes: int
+    memory: int
     contract: Contract
 
 
-def publish(
-    base: Base, folder: Path, *, sequence: int, fingerprint: str, contract: Contract
-) -> None:
-    """Write a snapshot so that it is there whole, durable, or not at all.
+@contextmanager
+def drafted(folder: Path) -> Iterator[Path]:
+    """A new folder to write a snapshot in. What is not published from it by the end is gone.
 
     Raises:
         StorageFullError: there is no room.
         StoreError: it cannot be written.
     """
-    fresh = folder / f".new-{sequence}-{os.getpid()}"
+    fresh = folder / f".new-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        _write(base, fresh, sequence=sequence, fingerprint=fingerprint, contract=contract)
-        final = folder / str(sequence)
-        if final.exists():
-            # Only a damaged one is made again; a sound one would have been taken over.
-            _remove(final)
-        fresh.rename(final)
-        _flush(folder)
+        yield fresh
     except OSError as error:
         raise storage_error(error, folder) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def write_vectors(fresh: Path, keys: Keys, parts: Iterable[Vectors], dim: int) -> None:
+    """Write ascending keys, and their vectors part by part."""
+    save(fresh / KEYS, keys)
+    shape = (len(keys), dim)
+    with (fresh / VECTORS).open("wb") as stream:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(stream, header)
+        for part in parts:
+            stream.write(np.ascontiguousarray(part, "<f4").data)
+
+
+def publish(
+    fresh: Path, *, sequence: int, dim: int, fingerprint: str, task: Task, contract: Contract
+) -> None:
+    """Let what lies in a drafted folder be a snapshot: there whole and durable, or not at all."""
+    for name in (QUESTIONS, VECTORS) if task.kind is Kind.EXACT else (QUESTIONS,):
+        (fresh / name).unlink(missing_ok=True)  # an exact index holds the vectors itself
+    names = sorted(path.name for path in fresh.iterdir())
+    manifest = Manifest(
+        format=FORMAT,
+        sequence=sequence,
+        kind=task.kind.value,
+        count=len(np.load(fresh / KEYS, mmap_mode="r")),
+        dim=dim,
+        fingerprint=fingerprint,
+        files={**_checksums(fresh, names)},
+        effort=contract.effort,
+        recall=dict(contract.recall),
+        quantisation=task.quantisation.value,
+    )
+    (fresh / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
+    for name in (*names, MANIFEST):
+        _flush(fresh / name)
+    _flush(fresh)
+    final = fresh.with_name(str(sequence))
+    if final.exists():
+        # Only a damaged one is made again; a sound one would have been taken over.
+        _remove(final)
+    fresh.rename(final)
+    _flush(final.parent)
 
 
 def newest(folder: Path, *, fingerprint: str, until: int) -> Snapshot | None:
@@ -157,32 +203,7 @@ def _remove(path: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def _write(base: Base, fresh: Path, *, sequence: int, fingerprint: str, contract: Contract) -> None:
-    faiss_index.write_file(base, fresh / INDEX)
-    _save(fresh / KEYS, base.keys)
-    names = [INDEX, KEYS]
-    if base.kind is not Kind.EXACT:
-        # A quantised graph forgets the exact vectors that hits are scored with.
-        _save(fresh / VECTORS, base.vectors)
-        names.append(VECTORS)
-    manifest = Manifest(
-        format=FORMAT,
-        sequence=sequence,
-        kind=base.kind.value,
-        count=len(base.keys),
-        dim=int(base.vectors.shape[1]),
-        fingerprint=fingerprint,
-        files={name: _checksum(fresh / name) for name in names},
-        effort=contract.effort,
-        recall=dict(contract.recall),
-    )
-    (fresh / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
-    for name in (*names, MANIFEST):
-        _flush(fresh / name)
-    _flush(fresh)
-
-
-def _save(path: Path, rows: NDArray[Any]) -> None:
+def save(path: Path, rows: NDArray[Any]) -> None:
     """As `np.save`, which forgets why the system refused to write ("80000 requested …")."""
     rows = np.ascontiguousarray(rows)
     with path.open("wb") as stream:
@@ -197,25 +218,64 @@ def _open(path: Path, fingerprint: str) -> Snapshot:
             raise StoreError(f"{path.name} has format {manifest.format}, not {FORMAT}")
         if manifest.fingerprint != fingerprint:
             raise StoreError(f"{path.name} is of another space")
-        for name, checksum in manifest.files.items():
-            if _checksum(path / name) != checksum:
-                raise StoreError(f"{name} is damaged: its checksum is another one")
+        _require_sound(path, manifest)
         keys = np.load(path / KEYS, mmap_mode="r")
         has_own = VECTORS in manifest.files
-        vectors = np.load(path / VECTORS, mmap_mode="r") if has_own else None
-        effort = manifest.effort or LEAST_EFFORT
-        base = faiss_index.read_file(
-            path / INDEX, Kind(manifest.kind), keys, vectors, effort=effort
+        vectors, pages = mapped(path / VECTORS) if has_own else (None, None)
+        base = read_file(
+            path / INDEX,
+            Kind(manifest.kind),
+            keys,
+            vectors,
+            effort=manifest.effort or LEAST_EFFORT,
+            quantisation=Quantisation(manifest.quantisation),
+            pages=pages,
         )
         size = sum((path / name).stat().st_size for name in manifest.files)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{path.name} cannot be read: {error}") from error
-    return Snapshot(manifest.sequence, base, size, Contract(manifest.effort, manifest.recall))
+    memory = size - ((path / VECTORS).stat().st_size if has_own else 0)
+    contract = Contract(manifest.effort, manifest.recall)
+    return Snapshot(manifest.sequence, base, size, memory, contract)
 
 
-def _checksum(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _require_sound(path: Path, manifest: Manifest) -> None:
+    checksums = _checksums(path, manifest.files)
+    for name, said in manifest.files.items():
+        if isinstance(said, str):  # as format 1 has it
+            with (path / name).open("rb") as stream:
+                is_sound = hashlib.file_digest(stream, "sha256").hexdigest() == said
+        else:
+            is_sound = checksums[name] == said
+        if not is_sound:
+            raise StoreError(f"{name} is damaged: its checksum is another one")
+
+
+def _checksums(folder: Path, names: Iterable[str]) -> dict[str, list[str]]:
+    """The checksum of each piece of each file, by all cores."""
+    pieces = [
+        (name, start)
+        for name in names
+        for start in range(0, max(1, (folder / name).stat().st_size), PIECE)
+    ]
+    found: dict[str, list[str]] = {}
+    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool:
+        sums = pool.map(lambda one: _checksum(folder / one[0], one[1]), pieces)
+        for (name, _), checksum in zip(pieces, sums, strict=True):
+            found.setdefault(name, []).append(checksum)
+    return found
+
+
+def _checksum(path: Path, start: int) -> str:
+    """Of one piece; read bit by bit, so that no file ends up in the memory of this process."""
+    hashed = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        stream.seek(start)
+        left = PIECE
+        while left and (content := stream.read(min(left, 1 << 20))):
+            hashed.update(content)
+            left -= len(content)
+    return hashed.hexdigest()
 
 
 def _flush(path: Path) -> None:

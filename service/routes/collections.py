@@ -37,9 +37,12 @@ async def put_collection(
 ) -> CollectionAnswer:
     """Make a collection, or get it if it is there with the same model.
 
-    A collection keeps its model; naming another one is refused with 409.
+    A collection keeps its model; naming another one is refused with 409. Its quantisation may be
+    changed at any time; the next snapshot, which is made in the background, has it.
     """
     found = await desk.ensure(collection, body.model)
+    if body.quantisation is not None:
+        await desk.run(found.quantise, body.quantisation)
     return CollectionAnswer.of(await desk.run(found.summary))
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from latent.errors import InputError, SpaceMismatchError
+from latent.index.bases import Kind, build, empty_base
 from latent.index.exact import ExactIndex
-from latent.index.faiss_index import FaissIndex, Kind, build, empty_base
+from latent.index.faiss_index import FaissIndex
 from latent.index.plans import Plan, Way
 from latent.index.vectors import VectorIndex
 

@@ -419,3 +419,11 @@ def test_a_model_with_an_endless_name_is_refused(client: TestClient, model: str)
         (400, "invalid_input"),
         (503, "model_unavailable"),
     )
+
+
+def test_a_collection_is_told_by_which_codes_to_be_searched(client: TestClient) -> None:
+    made = client.put("/v1/collections/main", json={"quantisation": "rabitq"})
+    assert made.status_code == 200
+    assert made.json()["index"]["quantisation"] == "float32"  # as long as it is small
+    answer = client.put("/v1/collections/main", json={"quantisation": "bits"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from latent.index.bases import Base, Kind, build
 from latent.index.exact import nearest_rows
-from latent.index.faiss_index import Base, Kind, build
 from latent.index.plans import LEAST_EFFORT
 from latent.index.questions import ENOUGH, FEW, PHRASES
 from latent.index.recall import AT, EFFORTS, Questions, lines_of, measured

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from latent.errors import StorageFullError
-from latent.index.snapshot import _save, discard, sequences, storage_error
+from latent.index.snapshot import discard, save, sequences, storage_error
 
 
 @pytest.mark.parametrize("shape", [(0,), (5,), (0, 4), (3, 4)])
-def test_rows_are_saved_as_numpy_reads_them(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_rows_aresaved_as_numpy_reads_them(tmp_path: Path, shape: tuple[int, ...]) -> None:
     rows = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-    _save(tmp_path / "rows.npy", rows)
+    save(tmp_path / "rows.npy", rows)
     read = np.load(tmp_path / "rows.npy", mmap_mode="r" if rows.size else None)
     assert read.dtype == rows.dtype
     assert np.array_equal(read, rows)
@@ -23,7 +23,7 @@ def test_rows_are_saved_as_numpy_reads_them(tmp_path: Path, shape: tuple[int, ..
 
 def test_a_full_disk_is_named_whatever_was_written_to_it() -> None:
     with pytest.raises(OSError) as caught:
-        _save(Path("/dev/full"), np.zeros((1_000, 16), np.float32))
+        save(Path("/dev/full"), np.zeros((1_000, 16), np.float32))
     assert caught.value.errno == errno.ENOSPC
     assert isinstance(storage_error(caught.value, Path("index")), StorageFullError)
 

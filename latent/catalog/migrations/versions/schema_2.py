@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Text, column, se
 from sqlalchemy.types import JSON
 
 from latent.catalog import fields
-from latent.catalog.rows import to_entry
+from latent.catalog.rows import Entry, to_space
 from latent.catalog.word_tables import POSTGRESQL_WORDS, words_of
 
 revision = "2"
@@ -34,7 +34,7 @@ def upgrade() -> None:
             op.execute(statement)
     words = words_of(connection.dialect.name)
     for row in connection.execute(select(COLLECTIONS)).all():
-        entry = to_entry(row)
+        entry = Entry(row.id, row.uid, row.name, to_space(row.space), row.sequence)
         words.make(connection, entry.uid)
         words.fill(connection, entry)
         fields.learn_all(connection, entry)

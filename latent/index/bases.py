@@ -1,0 +1,243 @@
+"""Bases: what FAISS holds of an index, made once and never changed after.
+
+A graph is walked by codes, exact numbers or shorter ones (`Quantisation`); what the walk brings
+back is scored again with exact vectors, which lie beside it. The only file that names faiss; its
+quirks stay here. Knows nothing about what changed since (`faiss_index` does), snapshots, catalogs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from latent.errors import StorageFullError, StoreError
+from latent.index.pages import Pages
+from latent.index.plans import LEAST_EFFORT
+from latent.index.vectors import Keys
+from latent.items import Vectors
+
+Bits: TypeAlias = NDArray[np.uint8]
+"""A bit for each row, eight in a byte, the first row lowest."""
+
+LINKS = 32
+BUILD_EFFORT = 100
+LEARNT_FROM = 20_000
+"""Rows that codes are learnt from; more do not make them better, only slower."""
+PQ_ROUNDS = 10
+
+
+class Kind(StrEnum):
+    """How a base is searched."""
+
+    EXACT = "exact"
+    HNSW = "hnsw"
+
+
+class Quantisation(StrEnum):
+    """The codes a graph is walked by, from exact to short."""
+
+    FLOAT32 = "float32"
+    FP16 = "fp16"
+    SQ8 = "sq8"
+    PQ = "pq"
+    RABITQ = "rabitq"
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether its order of candidates means little, so that all of them are scored again."""
+        return self in (Quantisation.PQ, Quantisation.RABITQ)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Vectors that never change: `keys` `(n,)` ascending, `vectors` `(n, dim)` in that order.
+
+    `effort` is how far a walk looks at least, so that it keeps the promise (`recall`). `pages` are
+    told of rows that were looked up, where they are mapped.
+    """
+
+    kind: Kind
+    keys: Keys
+    vectors: Vectors
+    faiss_index: Any
+    effort: int = LEAST_EFFORT
+    quantisation: Quantisation = Quantisation.FLOAT32
+    pages: Pages | None = None
+
+    def positions(self, keys: Keys) -> NDArray[np.int64]:
+        """Where those of `keys` that are here stand."""
+        if not len(self.keys):
+            return np.empty(0, np.int64)
+        found = np.searchsorted(self.keys, keys)
+        found = np.minimum(found, len(self.keys) - 1)
+        found = found[self.keys[found] == keys]
+        is_ascending = bool((found[1:] > found[:-1]).all())
+        return found if is_ascending else np.unique(found)
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of a vector as it is walked by."""
+        if self.kind is Kind.EXACT:
+            return 4 * int(self.vectors.shape[1])
+        return int(_codes_of(self.faiss_index).code_size)
+
+
+def empty_base(dim: int) -> Base:
+    """A base of nothing."""
+    return build(np.empty(0, np.int64), np.empty((0, dim), np.float32), Kind.EXACT)
+
+
+def build(
+    keys: Keys,
+    vectors: Vectors,
+    kind: Kind,
+    *,
+    quantisation: Quantisation = Quantisation.SQ8,
+    threads: int = 1,
+) -> Base:
+    """Build a base from unit rows; `keys` ascending and unique. A graph of nothing is exact."""
+    dim = vectors.shape[1]
+    faiss.omp_set_num_threads(threads)
+    try:
+        if kind is Kind.EXACT or not len(keys):
+            # FAISS refuses to train a quantiser on nothing.
+            index = faiss.IndexFlatIP(dim)
+            if len(keys):
+                index.add(vectors)
+            return Base(Kind.EXACT, keys, vectors, index)
+        return Base(kind, keys, vectors, _graph(vectors, quantisation), quantisation=quantisation)
+    finally:
+        faiss.omp_set_num_threads(1)
+
+
+def _graph(vectors: Vectors, quantisation: Quantisation) -> Any:
+    """A graph walked by these codes.
+
+    It is built by codes of 8 bits whatever they are: those of 2 bits would link what is not near,
+    and exact ones take four times as long to compare.
+    """
+    dim = vectors.shape[1]
+    graph = _empty_graph(dim, Quantisation.SQ8)
+    graph.hnsw.efConstruction = BUILD_EFFORT
+    graph.train(vectors)
+    graph.add(vectors)
+    if quantisation is Quantisation.SQ8:
+        return graph
+    other = _empty_graph(dim, quantisation)
+    codes = _codes_of(other)
+    codes.train(_some(vectors))
+    codes.add(vectors)
+    other.hnsw = graph.hnsw
+    other.ntotal, other.is_trained = len(vectors), True
+    return other
+
+
+def _empty_graph(dim: int, quantisation: Quantisation) -> Any:
+    inner = faiss.METRIC_INNER_PRODUCT
+    if quantisation is Quantisation.FLOAT32:
+        return faiss.IndexHNSWFlat(dim, LINKS, inner)
+    if quantisation is Quantisation.FP16:
+        return faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_fp16, LINKS, inner)
+    if quantisation is Quantisation.SQ8:
+        return faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_8bit, LINKS, inner)
+    if quantisation is Quantisation.RABITQ:
+        # It knows distances alone; those of unit rows have the order of inner products.
+        return faiss.IndexHNSWRaBitQ(dim, LINKS, 2)
+    parts = next(parts for parts in range(max(1, dim // 8), 0, -1) if dim % parts == 0)
+    index = faiss.IndexHNSWPQ(dim, parts, LINKS, 8, inner)
+    codes = _codes_of(index)
+    codes.do_polysemous_training = False  # a minute for what a walk does not use
+    codes.pq.cp.niter = PQ_ROUNDS
+    codes.pq.cp.min_points_per_centroid = 1  # or it complains on standard error
+    return index
+
+
+def _codes_of(graph: Any) -> Any:
+    return faiss.downcast_index(graph.storage)
+
+
+def _some(vectors: Vectors) -> Vectors:
+    """Rows to learn codes from; FAISS wants as many as a code of 8 bits has words."""
+    if len(vectors) < 256:
+        return np.resize(vectors, (256, vectors.shape[1]))
+    if len(vectors) <= LEARNT_FROM:
+        return vectors
+    chosen = np.random.default_rng(0).choice(len(vectors), LEARNT_FROM, replace=False)
+    return np.asarray(vectors[np.sort(chosen)])
+
+
+def write_file(base: Base, path: Path) -> None:
+    """Write the FAISS part of a base.
+
+    Raises:
+        StorageFullError: there is no room.
+        StoreError: FAISS could not write for another reason.
+    """
+    try:
+        faiss.write_index(base.faiss_index, str(path))
+    except RuntimeError as error:
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise StorageFullError(f"no room left to write {path.name}") from error
+        raise StoreError(f"the index could not be written: {error}") from error
+
+
+def read_file(
+    path: Path,
+    kind: Kind,
+    keys: Keys,
+    vectors: Vectors | None,
+    *,
+    effort: int = LEAST_EFFORT,
+    quantisation: Quantisation = Quantisation.SQ8,
+    pages: Pages | None = None,
+) -> Base:
+    """Map a base from its file; an exact one holds its own vectors, so None is given for them.
+
+    Raises:
+        StoreError: the file is not such an index.
+    """
+    try:
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except RuntimeError as error:
+        raise StoreError(f"{path.name} is not a readable index: {error}") from error
+    if index.ntotal != len(keys):
+        raise StoreError(f"{path.name} holds {index.ntotal} vectors, not {len(keys)}")
+    if vectors is None:
+        size = index.ntotal * index.d
+        flat = faiss.rev_swig_ptr(index.get_xb(), size) if size else np.empty(0, np.float32)
+        vectors = flat.reshape(index.ntotal, index.d)
+    return Base(kind, keys, vectors, index, effort, quantisation, pages)
+
+
+def ask(
+    base: Base,
+    query: NDArray[np.float32],
+    fetch: int,
+    allowed: Bits | None,
+    *,
+    effort: int | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Scores and positions of up to `fetch` rows near `query`, `(dim,)`, by the base's own codes.
+
+    Best first. `allowed` None allows all; `effort` is for graphs.
+    """
+    # OpenMP keeps one setting for each thread; searching threads are the parallelism here.
+    faiss.omp_set_num_threads(1)
+    selector = None
+    if allowed is not None:
+        selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(allowed))
+    if effort is None:
+        parameters = faiss.SearchParameters(sel=selector)
+    else:
+        parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=effort)
+    scores, positions = base.faiss_index.search(query[None, :], fetch, params=parameters)
+    found = positions[0] >= 0  # FAISS pads with -1 where it found too few
+    return scores[0][found], positions[0][found]

@@ -1,0 +1,235 @@
+"""Codes a graph is walked by: scores stay exact, and a collection may change them at any time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from latent.collection import Collection
+from latent.errors import InputError, StoreError, UnknownCollectionError
+from latent.index.bases import Kind, Quantisation, build, read_file, write_file
+from latent.index.building import Builder, Task, make, read_questions, write_questions
+from latent.index.exact import nearest_rows
+from latent.index.faiss_index import FaissIndex
+from latent.index.pages import AROUND, Pages, mapped
+from latent.index.plans import Plan, Way
+from latent.index.recall import Questions
+from latent.index.served import Limits
+from latent.index.snapshot import save, write_vectors
+from latent.items import Item, Modality
+from latent.models.colours import DIM
+from latent.settings import Settings
+from latent.store import Store
+from latent.wiring import INDEX, open_store
+
+Rows = NDArray[np.float32]
+
+
+def random_rows(count: int, dim: int = 32, seed: int = 0) -> Rows:
+    rows = np.random.default_rng(seed).standard_normal((count, dim), np.float32)
+    unit: Rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
+
+
+@pytest.mark.parametrize("quantisation", Quantisation)
+def test_a_graph_walked_by_any_codes_gives_exact_scores(
+    tmp_path: Path, quantisation: Quantisation
+) -> None:
+    rows, keys = random_rows(2_000), np.arange(2_000, dtype=np.int64)
+    made = build(keys, rows, Kind.HNSW, quantisation=quantisation)
+    write_file(made, tmp_path / "index")
+    base = read_file(tmp_path / "index", Kind.HNSW, keys, rows, quantisation=quantisation)
+    assert base.code_size == made.code_size
+    index, found = FaissIndex(base), 0
+    queries = random_rows(20, seed=1)
+    for query, (hits, _) in zip(
+        queries, index.traced(queries, 10, plan=Plan(Way.GRAPH, 256)), strict=True
+    ):
+        truth = dict(nearest_rows(keys, rows, query, 2_000))
+        assert [hit.score for hit in hits] == [truth[hit.key] for hit in hits]
+        found += len({hit.key for hit in hits} & set(list(truth)[:10]))
+    assert found >= 0.95 * 200
+
+
+def test_codes_get_shorter_in_this_order() -> None:
+    rows, keys = random_rows(300, 64), np.arange(300, dtype=np.int64)
+    sizes = [
+        build(keys, rows, Kind.HNSW, quantisation=Quantisation(name)).code_size
+        for name in ("float32", "fp16", "sq8", "rabitq", "pq")
+    ]
+    assert sizes[:3] == [256, 128, 64]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(("count", "dim"), [(1, 8), (3, 7), (40, 3), (300, 13)])
+def test_words_of_a_quantiser_fit_any_number_of_rows_and_dimensions(count: int, dim: int) -> None:
+    base = build(
+        np.arange(count, dtype=np.int64),
+        random_rows(count, dim),
+        Kind.HNSW,
+        quantisation=Quantisation.PQ,
+    )
+    assert len(FaissIndex(base).search(random_rows(1, dim), count)[0]) == count
+
+
+# --- a collection -------------------------------------------------------------------------------
+
+
+def filled(store: Store, count: int = 300) -> Collection:
+    collection = store.ensure("main")
+    rows = random_rows(count, DIM)
+    collection.put([Item(f"i{n}", Modality.TEXT, row) for n, row in enumerate(rows)])
+    collection.publish()
+    return collection
+
+
+def test_a_collection_changes_its_codes_with_its_next_snapshot(settings: Settings) -> None:
+    settings = settings.model_copy(update={"exact_limit": 100})
+    with open_store(settings) as store:
+        collection = filled(store)
+        before = collection.nearest(random_rows(1, DIM)[0], 10)
+        for name in ("rabitq", "float32"):
+            collection.quantise(name)
+            assert collection.publish()
+            assert not collection.publish()
+            index = collection.summary().index
+            assert index["quantisation"] == name
+            after = collection.nearest(random_rows(1, DIM)[0], 10)
+            assert [hit.item.id for hit in after] == [hit.item.id for hit in before]
+            assert collection.verify() == []
+        assert (index["compression"], index["snapshot"]) == (1.0, 3)
+        assert isinstance(index["bytes_an_item"], int)
+        assert index["bytes_an_item"] > 4 * DIM
+    with open_store(settings) as store:
+        assert store.collection("main").summary().index["quantisation"] == "float32"
+
+
+def test_a_small_collection_is_compared_whole_whatever_its_codes(store: Store) -> None:
+    collection = filled(store, 20)
+    collection.quantise("pq")
+    assert not collection.publish()
+    assert collection.summary().index["quantisation"] == "float32"
+
+
+def test_unknown_codes_are_refused_with_those_there_are(store: Store) -> None:
+    collection = filled(store, 3)
+    with pytest.raises(InputError, match="float32, fp16, sq8, pq, rabitq"):
+        collection.quantise("bits")
+    store.delete("main")
+    with pytest.raises(UnknownCollectionError):
+        collection.quantise("pq")
+
+
+# --- masked rows --------------------------------------------------------------------------------
+
+
+def test_half_of_a_graph_may_be_dropped_one_by_one() -> None:
+    rows, keys = random_rows(1_000), np.arange(0, 3_000, 3, dtype=np.int64)
+    index = FaissIndex(build(keys, rows, Kind.HNSW))
+    gone = np.random.default_rng(0).permutation(keys)[:500]
+    for key in gone:
+        index.drop(np.array([key, key + 1], np.int64))
+    left = np.setdiff1d(keys, gone)
+    assert len(index) == 500
+    assert index.keys().tolist() == left.tolist() == index.held()[0].tolist()
+    assert not any(int(key) in index for key in gone[:9])
+    for query in random_rows(5, seed=1):
+        truth = nearest_rows(left, rows[left // 3], query, 10)
+        assert index.search(query[None], 10)[0] == truth
+        assert index.search(query[None], 10, only=left)[0] == truth
+        few = np.concatenate([left[:20], gone[:20]])
+        expected = nearest_rows(left[:20], rows[left[:20] // 3], query, 10)
+        assert index.search(query[None], 10, only=few)[0] == expected
+
+
+def test_a_filter_asked_again_sees_what_was_written_between() -> None:
+    rows, keys = random_rows(200), np.arange(200, dtype=np.int64)
+    index = FaissIndex(build(keys, rows, Kind.HNSW))
+    only = keys[:100]
+    assert index.search(rows[:1], 1, only=only)[0][0].key == 0
+    index.drop(keys[:1])
+    assert index.search(rows[:1], 1, only=only)[0][0].key != 0
+    index.add(keys[1:2], rows[:1])
+    assert index.search(rows[:1], 1, only=only)[0][0].key == 1
+
+
+# --- a process apart ----------------------------------------------------------------------------
+
+
+def drafted(folder: Path, count: int = 500) -> Path:
+    rows = random_rows(count)
+    parts = iter([rows[: count // 2], rows[count // 2 :]])
+    write_vectors(folder, np.arange(count, dtype=np.int64), parts, 32)
+    write_questions(folder, {"text": Questions(random_rows(20, seed=1), np.full(20, -1, np.int64))})
+    return folder
+
+
+def test_a_process_apart_makes_the_same_index_and_measures_it(tmp_path: Path) -> None:
+    here, there = (tmp_path / name for name in ("here", "there"))
+    for folder in (here, there):
+        folder.mkdir()
+        drafted(folder)
+    task = Task(Kind.HNSW, Quantisation.SQ8, threads=1, is_polite=True)
+    assert Builder().make_apart(there, task) == make(here, task)
+    assert (there / "index.faiss").read_bytes() == (here / "index.faiss").read_bytes()
+    assert set(read_questions(there)) == {"text"}
+
+
+def test_what_a_process_apart_fails_at_is_told_in_its_words(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"keys\.npy"):
+        Builder().make_apart(tmp_path, Task(Kind.HNSW))
+    drafted(tmp_path)
+    (tmp_path / "index.faiss").mkdir()
+    with pytest.raises(StoreError, match="could not be written"):
+        Builder().make_apart(tmp_path, Task(Kind.HNSW))
+
+
+def test_nothing_is_made_any_more_once_stopped(settings: Settings) -> None:
+    with open_store(settings.model_copy(update={"exact_limit": 100})) as store:
+        collection = filled(store)
+        collection.put([Item("new", Modality.TEXT, random_rows(1, DIM)[0])])
+        store.stop_publishing()
+        with pytest.raises(StoreError, match="given up"):
+            collection.publish(force=True)
+        assert collection.summary().index["snapshot"] == 1
+    assert not list((settings.data / INDEX).glob("*/.new-*"))
+
+
+def test_a_large_collection_is_built_apart(settings: Settings) -> None:
+    with open_store(settings.model_copy(update={"exact_limit": 100})) as store:
+        made = filled(store, 50)
+        limits = Limits(exact=100, apart=200)
+        folder = settings.data / INDEX / made._entry.uid
+        with_limits = Collection(made._catalog, made._entry, folder, limits)
+        rows = random_rows(300, DIM, seed=2)
+        with_limits.put([Item(f"n{n}", Modality.TEXT, row) for n, row in enumerate(rows)])
+        assert with_limits.publish(threads=1)
+        index = with_limits.summary().index
+        assert (index["kind"], index["delta"]) == ("hnsw", 0)
+        assert with_limits.verify() == []
+
+
+# --- mapped rows --------------------------------------------------------------------------------
+
+
+def test_mapped_rows_are_let_go_of_and_come_back(tmp_path: Path) -> None:
+    rows = random_rows(5_000)
+    save(tmp_path / "rows.npy", rows)
+    found, pages = mapped(tmp_path / "rows.npy")
+    assert pages is not None
+    assert np.array_equal(found, rows)
+    let_go: list[int] = []
+
+    class Watched:
+        def madvise(self, advice: int) -> None:
+            let_go.append(advice)
+
+    few = Pages(found, Watched(), most=10 * AROUND)  # type: ignore[arg-type]
+    for _ in range(6):
+        few.looked_up(5)
+    assert len(let_go) == 2
+    pages.looked_up(10**9)
+    assert np.array_equal(found, rows)
