@@ -42,7 +42,10 @@ MOST_TURNS = 5  # tries to see matches and index at one moment while others writ
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a collection holds; `index` says how it is searched."""
+    """What a collection holds; `index` says how it is searched.
+
+    `searched` items are in the index. `behind` is how many writes it had not seen when one asked.
+    """
 
     name: str
     space: Space
@@ -52,6 +55,8 @@ class Summary:
     failed: int
     sequence: int
     index: dict[str, JSON]
+    searched: int
+    behind: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +281,7 @@ class Collection:
 
     def summary(self) -> Summary:
         """What the collection holds right now."""
+        behind = self.sequence - self._index.sequence
         counts = self._catalog.counts(self._entry)
         served = self._index.followed()
         return Summary(
@@ -287,6 +293,8 @@ class Collection:
             failed=counts.failed,
             sequence=served.sequence,
             index=served.described(),
+            searched=len(served.index),
+            behind=max(0, behind),
         )
 
     # --- for the indexer ----------------------------------------------------------------------

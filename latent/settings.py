@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -120,3 +121,10 @@ class Settings(BaseSettings):
         description="Texts and pictures of requests whose vectors are remembered; 0 for none.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="`text`, or `json` for one object a line."
+    )
+    traces_to: str | None = Field(
+        None,
+        description="URL for OpenTelemetry traces (OTLP over HTTP); by default none are made.",
+    )

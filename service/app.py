@@ -5,6 +5,7 @@ Nothing is opened when an app is made; its lifespan opens late and closes always
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
+from opentelemetry.trace import TracerProvider
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -50,6 +52,7 @@ from service.routes import (
     thumbnails,
 )
 from service.state import State, open_search_state, open_similarity_state
+from service.tracing import finish, provider_of, telemetry
 from service.web.reference import page
 
 SIMILARITY_ROUTES = [
@@ -100,20 +103,26 @@ def create_app(
     *,
     title: str,
     fetcher: Fetcher | None = None,
+    tracer: TracerProvider | None = None,
 ) -> FastAPI:
     """An app of these routers, whose lifespan holds what `open_state` opens.
 
     Args:
         fetcher: of pictures at URLs; by default the one that the settings ask for.
+        tracer: takes the spans of requests; by default the one that the settings ask for.
     """
     metrics = Metrics()
+    tracer = tracer or provider_of(settings)
     guard = Guard.of(settings)
     fetcher = fetcher or Fetcher.of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Lived]:
         async with open_state(metrics) as state:
-            yield {"service": state, "guard": guard, "fetcher": fetcher}
+            try:
+                yield {"service": state, "guard": guard, "fetcher": fetcher}
+            finally:
+                await asyncio.to_thread(finish, tracer)
 
     app = FastAPI(
         title=title,
@@ -122,6 +131,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry=telemetry(tracer),
     )
     # The last one added is the outermost: it sees what the others refuse.
     app.add_middleware(Reception, limits=Limits(settings.max_body_bytes), metrics=metrics)

@@ -5,12 +5,13 @@ Knows nothing about routes or models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from latent.collection import Summary
 from latent.items import Modality
 from service.door import Door
 
@@ -110,24 +111,54 @@ class Metrics:
         self._inside.set_function(lambda: door.count)
         self._room.set_function(lambda: door.room)
 
-    def watch_items(self, items: Callable[[], Mapping[str, int]]) -> None:
-        """Ask `items` how many items each collection holds, whenever metrics are read."""
-        self._registry.register(_Items(items))
+    def watch_collections(self, collections: Callable[[], Iterable[Summary]]) -> None:
+        """Ask what each collection holds, whenever metrics are read."""
+        self._registry.register(_Collections(collections))
 
     def text(self) -> bytes:
         """Everything, in the text format; may ask the catalog, so not for the event loop."""
         return generate_latest(self._registry)
 
 
-class _Items(Collector):
-    def __init__(self, items: Callable[[], Mapping[str, int]]) -> None:
-        self._items = items
+_OF_COLLECTIONS: Mapping[str, tuple[str, Callable[[Summary], float]]] = {
+    "nearfield_items": ("Items.", lambda one: one.items),
+    "nearfield_failed_sources": ("Sources that could not be read.", lambda one: one.failed),
+    "nearfield_sequence": ("The number of the last write.", lambda one: one.sequence),
+    "nearfield_sequence_lag": (
+        "Writes that the index had not seen when metrics were read.",
+        lambda one: one.behind,
+    ),
+    "nearfield_drift": (
+        "Items by which catalog and index differ; 0 unless something is being written.",
+        lambda one: abs(one.items - one.searched),
+    ),
+    "nearfield_index_bytes": ("The size of the snapshot.", lambda one: _number(one, "bytes")),
+    "nearfield_index_delta": (
+        "Vectors searched beside the snapshot.",
+        lambda one: _number(one, "delta"),
+    ),
+}
+"""What is told of each collection: its name, what it is, and where it stands."""
+
+
+def _number(summary: Summary, name: str) -> float:
+    value = summary.index.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+class _Collections(Collector):
+    def __init__(self, collections: Callable[[], Iterable[Summary]]) -> None:
+        self._collections = collections
 
     def describe(self) -> Iterable[Metric]:
-        return [GaugeMetricFamily("nearfield_items", "Items.", labels=["collection"])]
+        return self._gauges([])
 
     def collect(self) -> Iterable[Metric]:
-        gauge = GaugeMetricFamily("nearfield_items", "Items.", labels=["collection"])
-        for name, count in self._items().items():
-            gauge.add_metric([name], count)
-        return [gauge]
+        return self._gauges(list(self._collections()))
+
+    def _gauges(self, summaries: Sequence[Summary]) -> Iterable[Metric]:
+        for name, (about, value_of) in _OF_COLLECTIONS.items():
+            gauge = GaugeMetricFamily(name, about, labels=["collection"])
+            for summary in summaries:
+                gauge.add_metric([summary.name], value_of(summary))
+            yield gauge

@@ -15,10 +15,12 @@ from http import HTTPMethod
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.logs import FIELDS, REQUEST_ID
 from service.metrics import Metrics
 from service.problems import INTERNAL, problem
 from service.reception import SHED
 from service.timing import Timings
+from service.tracing import tell_span
 
 log = logging.getLogger("nearfield.requests")
 
@@ -40,6 +42,7 @@ class Requests:
         request_id = _request_id(scope)
         timings = Timings()
         scope.setdefault("state", {}).update(request_id=request_id, timings=timings)
+        token = REQUEST_ID.set(request_id)
         status = 0
 
         async def send_marked(message: Message) -> None:
@@ -47,6 +50,7 @@ class Requests:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                tell_span(request_id, timings)  # it ends with the answer
             await send(message)
 
         try:
@@ -59,6 +63,7 @@ class Requests:
                 await response(scope, receive, send_marked)
         finally:
             self._report(scope, status or 499, time.perf_counter() - started)
+            REQUEST_ID.reset(token)
 
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
         timings: Timings = scope["state"]["timings"]
@@ -78,7 +83,8 @@ class Requests:
             "ms": round(seconds * 1000, 3),
             **{f"{stage}_ms": ms for stage, ms in took_ms.items()},
         }
-        log.info("%s", json.dumps(line))  # JSON, so that no path can forge a second line
+        # JSON, so that no path can forge a second line.
+        log.info("%s", json.dumps(line), extra={FIELDS: line})
 
 
 def _request_id(scope: Scope) -> str:

@@ -22,6 +22,7 @@ from latent.settings import Settings
 from latent.wiring import open_store
 from service.app import search_app, similarity_app
 from service.connections import Connection
+from service.logs import log_to_stderr
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def make_app(settings: Settings, name: str) -> FastAPI:
         StoreError: the store cannot be opened.
         InputError: a setting is not usable.
     """
-    _log_to_stderr(settings.log_level)
+    log_to_stderr(settings)
     if name == "similarity":
         return similarity_app(settings)
     with open_store(settings):
@@ -130,14 +131,3 @@ def _allow_many_files() -> None:
 def _url(host: str, port: int) -> str:
     named = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host)
     return f"http://{named or (f'[{host}]' if ':' in host else host)}:{port}"
-
-
-def _log_to_stderr(level: str) -> None:
-    known = logging.getLevelNamesMapping()
-    if level.upper() not in known:
-        raise InputError(f"NEARFIELD_LOG_LEVEL is {level!r}; it must be one of {', '.join(known)}")
-    logging.basicConfig(
-        level=known[level.upper()], format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    # uvicorn announces the address in words of its own; ours is printed already.
-    logging.getLogger("uvicorn.error").setLevel(max(known[level.upper()], logging.WARNING))

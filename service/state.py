@@ -154,7 +154,7 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
                 explorer=Explorer(store),
             )
             metrics.watch_door(state.door)
-            metrics.watch_items(lambda: {one.name: one.items for one in store.collections()})
+            metrics.watch_collections(store.collections)
             warm = partial(keep_warming, state.readiness, lambda: warm_store(store))
             async with _in_background(partial(keep_publishing, store)), _in_background(warm):
                 yield state

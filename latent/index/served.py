@@ -108,6 +108,12 @@ class ServedIndex:
         self._served: Served | None = None
         self._acknowledged = Acknowledged(folder)
 
+    @property
+    def sequence(self) -> int:
+        """How far the index has followed; 0 as long as nobody has searched."""
+        served = self._served
+        return 0 if served is None else served.sequence
+
     def take(self, written: Written, put: Sequence[Vector]) -> None:
         """Take in a write of our own; if others wrote between, the next search does."""
         self._acknowledged.rise_to(written.sequence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.soaking import damaged, full, killed, refused, switched
+from scripts.soaking import damaged, full, killed, overload, refused, slow_clients, switched
 from scripts.soaking.soak import Promise
 
 PROMISES: dict[str, Promise] = {
@@ -11,4 +11,6 @@ PROMISES: dict[str, Promise] = {
     "full": full.rows,
     "refused": refused.rows,
     "switched": switched.rows,
+    "overload": overload.rows,
+    "slow-clients": slow_clients.rows,
 }

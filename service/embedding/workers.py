@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -24,9 +25,10 @@ class Workers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run blocking work in a thread and give its result."""
+        """Run blocking work in a thread and give its result; it knows what request it is for."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
+        run = copy_context().run
+        return await loop.run_in_executor(self._pool, partial(run, work, *args, **kwargs))
 
     async def each(self, work: Callable[[T], R], things: Sequence[T]) -> list[R]:
         """`work` on each thing, results in order; queues no more than there are threads, so that

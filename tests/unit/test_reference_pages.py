@@ -12,9 +12,11 @@ import pytest
 from pages import rows_in
 
 import nearfield
-from latent.collection import Collection
+from latent.collection import Collection, Summary
+from latent.items import Modality
 from latent.models.embedder import Embedder
 from latent.settings import Settings
+from latent.space import Space
 from latent.store import Store
 from service import problems
 from service.app import search_app
@@ -145,7 +147,9 @@ def test_the_problems_of_the_web_alone_are_on_the_page() -> None:
 
 def test_the_table_of_metrics_is_what_is_counted() -> None:
     metrics = Metrics()
-    metrics.watch_items(lambda: {"main": 1})
+    empty = Space("colours", 16, "none", frozenset(Modality))
+    main = Summary("main", empty, 1, 1, 0, 0, sequence=7, index={}, searched=1, behind=0)
+    metrics.watch_collections(lambda: [main])
     metrics.count_request("GET", "/healthz", 200, 0.1)
     metrics.count_stages({"embed": 1.0})
     found = dict(re.findall(r"^# TYPE (\w+) (\w+)$", metrics.text().decode(), re.MULTILINE))
