@@ -10,12 +10,16 @@ import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
 
 from benchmarks.rows import UnmeasuredError
 from benchmarks.turns import in_turn
+
+if TYPE_CHECKING:
+    import torch
 
 SIDE = 2048  # of the matrices that are multiplied: large enough for every core to be busy
 KNOWN = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd", "i8mm")
@@ -58,6 +62,15 @@ def peak_float32(threads: int, *, rounds: int, side: int = SIDE) -> float:
     torch.set_num_threads(threads)
     a, b = torch.rand(side, side), torch.rand(side, side)
     took = in_turn({"product": lambda: torch.mm(a, b)}, rounds=rounds)
+    return float(2 * side**3 / took["product"])
+
+
+def peak_on(device: str, kind: torch.dtype, *, rounds: int, side: int = 2 * SIDE) -> float:
+    """Operations a second of a large product on a device, in one arithmetic of torch."""
+    import torch
+
+    a, b = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
+    took = in_turn({"product": lambda: torch.mm(a, b).flatten()[0].item()}, rounds=rounds)
     return float(2 * side**3 / took["product"])
 
 

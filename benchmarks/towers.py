@@ -71,7 +71,7 @@ def pictures(bench: Bench) -> Iterator[Row]:
 
     torch.set_num_threads(bench.threads)
     count = 8 if bench.is_quick else 2 * AT_ONCE
-    photos = _decoded(bench, count)
+    photos = decoded(bench, count)
     source = bench.embedder(f"openclip:{ARCHITECTURE}@{bench.weights}")
     batch = torch.from_numpy(np.stack([source.prepare(photo) for photo in photos]))
     model = bench.eager
@@ -85,7 +85,7 @@ def pictures(bench: Bench) -> Iterator[Row]:
         rows: Vectors = torch.cat(parts).numpy()
         return rows
 
-    operations = _operations(bench)
+    each = operations(bench)
     peaks = {
         FLOAT32: peak_float32(bench.threads, rounds=bench.rounds),
         INT8: peak_int8(bench.threads, rounds=bench.rounds),
@@ -110,20 +110,20 @@ def pictures(bench: Bench) -> Iterator[Row]:
         yield Row(name, rate["ours"] / rate["eager"], "×", against, FASTER[precision])
         cosine = _least_cosine(eager(), ours.embed_images(prepared))
         yield Row(f"{name}: parity", cosine, "cosine", "least of all, to eager", PARITY[precision])
-        share = rate["ours"] * operations / peaks[precision]
+        share = rate["ours"] * each / peaks[precision]
         yield Row(f"{name}: share of the {precision} peak", share, "", "operations of eager")
         if precision == FLOAT32:
-            eager_share = rate["eager"] * operations / peaks[FLOAT32]
+            eager_share = rate["eager"] * each / peaks[FLOAT32]
             yield Row("open_clip eager: share of the float32 peak", eager_share, "", other)
 
 
-def _decoded(bench: Bench, count: int) -> list[Image.Image]:
+def decoded(bench: Bench, count: int) -> list[Image.Image]:
     files = sorted(bench.small.folder.iterdir())[:count]
     limits = Limits.of(bench.settings())
     return [decode(file, name=file.name, limits=limits, side=224).picture for file in files]
 
 
-def _operations(bench: Bench) -> int:
+def operations(bench: Bench) -> int:
     """Floating-point operations of one picture, as torch counts them."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 
 class Settings(BaseSettings):
@@ -61,6 +63,10 @@ class Settings(BaseSettings):
         default_factory=lambda: max(1, len(os.sched_getaffinity(0))),
         gt=0,
         description="Threads for decoding and for the model; by default one for each core.",
+    )
+
+    device: Device = Field(
+        "auto", description="Where models run; auto takes a CUDA device where there is one."
     )
 
     exact_limit: int = Field(

@@ -23,6 +23,7 @@ from latent.models.embedder import Prepared
 from latent.models.fitting import fitted
 from latent.models.texts import LONGEST_TOKEN, require_whole, whole
 from latent.models.towers import LITTLE, Feed, Once, Tower
+from latent.settings import Device
 from latent.space import Space
 
 TOKENS_AT_ONCE = 1_024
@@ -38,9 +39,11 @@ PROBE_COSINE = 0.999
 
 
 class CompiledEmbedder:
-    """An `Embedder` that runs the graphs of an artifact folder on the CPU."""
+    """An `Embedder` that runs the graphs of an artifact folder."""
 
-    def __init__(self, folder: Path, *, threads: int, name: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, threads: int, name: str | None = None, device: Device = "cpu"
+    ) -> None:
         """Read the manifest; the towers are opened later.
 
         Raises:
@@ -53,7 +56,7 @@ class CompiledEmbedder:
             name or manifest.name, manifest.dim, manifest.fingerprint, manifest.modalities
         )
         self._threads = threads
-        opened = _Opener(artifact, threads)
+        opened = _Opener(artifact, threads, device)
         self._tokenizer = Once(opened.tokenizer)
         self._text_tower = Once(lambda: opened.text_tower(self._tokenizer.get()))
         self._image_tower = Once(opened.image_tower)
@@ -156,9 +159,10 @@ class CompiledEmbedder:
 class _Opener:
     """Opens the parts of an artifact and checks that they are what they should be."""
 
-    def __init__(self, artifact: Artifact, threads: int) -> None:
+    def __init__(self, artifact: Artifact, threads: int, device: Device) -> None:
         self._artifact = artifact
         self._threads = threads
+        self._device = device
 
     def tokenizer(self) -> Tokenizer:
         assert self._artifact.manifest.text is not None
@@ -203,6 +207,7 @@ class _Opener:
             lambda: artifact.read(name),
             dim=artifact.manifest.dim,
             threads=self._threads,
+            device=self._device,
         )
 
     def _require_same_vocabulary(

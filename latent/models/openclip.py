@@ -20,6 +20,7 @@ from PIL import Image
 from latent.errors import InputError, ModelUnavailableError
 from latent.items import Vectors
 from latent.models.cleaning import spans_of_words
+from latent.models.devices import CPU, Arithmetic, Device, unit_rows
 from latent.models.embedder import Prepared
 from latent.models.hub import one_try
 from latent.models.openclip_texts import ShortTextTower, WholeTextTower, text_tower
@@ -29,17 +30,18 @@ from latent.models.texts import require_whole, whole
 from latent.models.torch_weights import FOREIGN_LOADING_ERRORS, fingerprint, plain, size_of
 from latent.space import Space
 
-BATCH = 32
 PREFERRED = ("datacomp_xl", "datacomp_l_", "laion2b", "dfn", "webli", "openai")
 """Which weights ARCH alone means: the first tag that begins with one of these, else the first."""
+
+PROBE = Image.linear_gradient("L").convert("RGB")
 
 _MARKER = re.compile(r"<(start|end)_of_text>", re.IGNORECASE)
 
 
 class OpenClipEmbedder:
-    """An `Embedder` around one open_clip model, on the CPU, in float32."""
+    """An `Embedder` around one open_clip model; on the CPU in float32, elsewhere as it settles."""
 
-    def __init__(self, name: str, *, threads: int) -> None:
+    def __init__(self, name: str, *, threads: int, device: Device = CPU) -> None:
         """Load `ARCH[/PRETRAINED]`, a folder, a file with its config beside it, or `ARCH@FILE`.
 
         Raises:
@@ -61,8 +63,18 @@ class OpenClipEmbedder:
         described = (
             f"{sorted(preprocessing.items())} {type(self._tokenizer).__name__} {self._max_tokens}"
         )
-        dim = int(self._place(self._tokenizer(["a"]), of="text").shape[1])
-        self._space = Space(f"openclip:{wanted.shown}", dim, fingerprint(weights, described))
+        space = f"openclip:{wanted.shown}"
+        known_by = fingerprint(weights, described)
+        self._model.to(device.name)
+        self.arithmetic = Arithmetic(device)
+        probe = torch.from_numpy(self.prepare(PROBE)[None])
+        rows = self.arithmetic.settle(
+            lambda: np.concatenate(
+                [self._place(self._tokenizer(["a"]), of="text"), self._place(probe, of="image")]
+            ),
+            of=space,
+        )
+        self._space = Space(space, rows.shape[1], known_by)
 
     @property
     def model(self) -> Any:
@@ -105,31 +117,33 @@ class OpenClipEmbedder:
 
     def embed_images(self, pictures: Sequence[Prepared]) -> Vectors:
         rows = np.empty((len(pictures), self._space.dim), dtype=np.float32)
-        for start in range(0, len(pictures), BATCH):
-            pixels = torch.from_numpy(np.stack(pictures[start : start + BATCH]))
+        batch = self.arithmetic.device.batch
+        for start in range(0, len(pictures), batch):
+            pixels = torch.from_numpy(np.stack(pictures[start : start + batch]))
             with self._lock:
-                rows[start : start + BATCH] = self._place(pixels, of="image")
+                rows[start : start + batch] = self._place(pixels, of="image")
         return rows
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         require_whole(texts)
         rows = np.empty((len(texts), self._space.dim), dtype=np.float32)
+        batch = self.arithmetic.device.batch
         with self._lock:
             for text in texts:
                 self._check(text)
-            for start in range(0, len(texts), BATCH):
-                tokens = self._tokenizer(list(texts[start : start + BATCH]))
-                rows[start : start + BATCH] = self._place(tokens, of="text")
+            for start in range(0, len(texts), batch):
+                tokens = self._tokenizer(list(texts[start : start + batch]))
+                rows[start : start + batch] = self._place(tokens, of="text")
         return rows
 
     def _place(self, batch: torch.Tensor, *, of: str) -> Vectors:
-        with torch.inference_mode():
+        here = self.arithmetic.here
+        with self.arithmetic.running():
             if of == "text":
-                placed = self._text(self._text.cut(batch))
+                placed = self._text(here(self._text.cut(batch)))
             else:
-                placed = self._model.encode_image(batch, normalize=True)
-            rows: Vectors = placed.float().numpy()
-        return rows
+                placed = self._model.encode_image(here(batch), normalize=True)
+            return unit_rows(placed)
 
     def _check(self, text: str) -> None:
         count = self._count(text)

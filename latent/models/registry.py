@@ -39,7 +39,9 @@ class Form:
 def _mini(_: str, settings: Settings) -> Embedder:
     from latent.models.compiled import CompiledEmbedder
 
-    return CompiledEmbedder(mini.folder(), threads=settings.threads, name="mini")
+    return CompiledEmbedder(
+        mini.folder(), threads=settings.threads, name="mini", device=settings.device
+    )
 
 
 def _colours(_: str, __: Settings) -> Embedder:
@@ -56,7 +58,9 @@ def _compiled(path: str, settings: Settings) -> Embedder:
     from latent.models.compiled import CompiledEmbedder
 
     folder = compiled_folder(path, settings)
-    return CompiledEmbedder(folder, threads=settings.threads, name=f"compiled:{folder}")
+    return CompiledEmbedder(
+        folder, threads=settings.threads, name=f"compiled:{folder}", device=settings.device
+    )
 
 
 def compiled_folder(name: str, settings: Settings) -> Path:
@@ -68,18 +72,20 @@ def compiled_folder(name: str, settings: Settings) -> Path:
 
 def _openclip(name: str, settings: Settings) -> Embedder:
     try:
+        from latent.models.devices import chosen
         from latent.models.openclip import OpenClipEmbedder
     except (ImportError, OSError, RuntimeError) as error:
         raise _missing("openclip:" + name, error) from error
-    return OpenClipEmbedder(name, threads=settings.threads)
+    return OpenClipEmbedder(name, threads=settings.threads, device=chosen(settings.device))
 
 
 def _sentence(name: str, settings: Settings) -> Embedder:
     try:
+        from latent.models.devices import chosen
         from latent.models.sentence import SentenceEmbedder
     except (ImportError, OSError, RuntimeError) as error:
         raise _missing("sentence:" + name, error) from error
-    return SentenceEmbedder(name, threads=settings.threads)
+    return SentenceEmbedder(name, threads=settings.threads, device=chosen(settings.device))
 
 
 def _missing(name: str, error: Exception) -> ModelUnavailableError:

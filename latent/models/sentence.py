@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 
 from latent.errors import InputError, ModelUnavailableError, UnsupportedMediaError
 from latent.items import Modality, Vectors
+from latent.models.devices import CPU, Arithmetic, Device, unit_rows
 from latent.models.embedder import Prepared
 from latent.models.hub import one_try
 from latent.models.pictures import without_extremes
@@ -29,15 +30,14 @@ from latent.models.texts import require_whole, whole
 from latent.models.torch_weights import FOREIGN_LOADING_ERRORS, fingerprint, plain, size_of
 from latent.space import Space
 
-BATCH = 32
 LONGEST = 512
 """Tokens that are read where a model names no limit."""
 
 
 class SentenceEmbedder:
-    """An `Embedder` around one SentenceTransformer, on the CPU, in float32."""
+    """An `Embedder` around one SentenceTransformer; as `OpenClipEmbedder`, so on any device."""
 
-    def __init__(self, name: str, *, threads: int) -> None:
+    def __init__(self, name: str, *, threads: int, device: Device = CPU) -> None:
         """Load a model by its name on the hub, or from a folder.
 
         Raises:
@@ -57,9 +57,12 @@ class SentenceEmbedder:
         weights = self._model.state_dict()
         self.size = size_of(weights)
         described = f"{self._prompt!r} {self._limit} {self._side} {self._model}"
-        dim = len(self._encode(["a"])[0])
         modalities = frozenset(Modality) if self._side else frozenset({Modality.TEXT})
-        self._space = Space(self._shown, dim, fingerprint(weights, described), modalities)
+        known_by = fingerprint(weights, described)
+        self._model.to(device.name)
+        self._arithmetic = Arithmetic(device)
+        rows = self._arithmetic.settle(self._probes, of=self._shown)
+        self._space = Space(self._shown, rows.shape[1], known_by, modalities)
 
     @property
     def model(self) -> SentenceTransformer:
@@ -108,12 +111,11 @@ class SentenceEmbedder:
     def embed_images(self, pictures: Sequence[Prepared]) -> Vectors:
         self._require_pictures()
         rows = np.empty((len(pictures), self._space.dim), dtype=np.float32)
-        for start in range(0, len(pictures), BATCH):
-            pixels = torch.from_numpy(np.stack(pictures[start : start + BATCH]))
-            with self._lock, torch.inference_mode():
-                placed = self._model({"pixel_values": pixels, "modality": "image"})
-                unit = torch.nn.functional.normalize(placed["sentence_embedding"].float(), dim=1)
-            rows[start : start + BATCH] = unit.numpy()
+        batch = self._arithmetic.device.batch
+        for start in range(0, len(pictures), batch):
+            pixels = torch.from_numpy(np.stack(pictures[start : start + batch]))
+            with self._lock:
+                rows[start : start + batch] = self._place(pixels)
         return rows
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
@@ -125,17 +127,30 @@ class SentenceEmbedder:
                 self._check(text)
             return self._encode(texts)
 
+    def _probes(self) -> Vectors:
+        """Where a text and, if it takes them, a picture land."""
+        rows = self._encode(["a"])
+        if not self._side:
+            return rows
+        pixels = self._model.preprocess([Image.linear_gradient("L").convert("RGB")])
+        return np.concatenate([rows, self._place(pixels["pixel_values"])])
+
+    def _place(self, pixels: torch.Tensor) -> Vectors:
+        with self._arithmetic.running():
+            features = {"pixel_values": self._arithmetic.here(pixels), "modality": "image"}
+            return unit_rows(self._model(features)["sentence_embedding"])
+
     def _encode(self, texts: Sequence[str]) -> Vectors:
         # As bare strings, "beach.jpg" or a URL would be opened as a picture by a CLIP model.
         inputs = [{"text": text} for text in texts] if self._side else list(texts)
-        rows: Vectors = self._model.encode(
-            inputs,
-            batch_size=BATCH,
-            convert_to_numpy=True,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
-        return np.ascontiguousarray(rows, dtype=np.float32)
+        with self._arithmetic.running():
+            placed = self._model.encode(
+                inputs,
+                batch_size=self._arithmetic.device.batch,
+                convert_to_tensor=True,
+                show_progress_bar=False,
+            )
+            return unit_rows(placed)
 
     def _check(self, text: str) -> None:
         count = self._count(text) - self._overhead

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from latent.errors import ModelUnavailableError
 from latent.items import Vectors
+from latent.settings import Device
 
 T = TypeVar("T")
 
@@ -32,6 +33,10 @@ wait for each other after every product. On all of four cores it is twice the pr
 
 LARGEST_TWICE = 512_000_000
 """Bytes; of a larger graph there is only one session, since each holds the weights again."""
+
+PROCESSOR, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+IN_8_BITS = b"MatMulInteger"
+"""Products of a graph in 8 bits, by name. On CUDA there are none: they would go to and fro."""
 
 _ERRORS: tuple[type[Exception], ...] = tuple(
     kind
@@ -59,7 +64,15 @@ class Once(Generic[T]):
 class Tower:
     """A graph with the one output `vectors`; may be run from several threads at once."""
 
-    def __init__(self, path: Path, read: Callable[[], bytes], *, dim: int, threads: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        read: Callable[[], bytes],
+        *,
+        dim: int,
+        threads: int,
+        device: Device = "cpu",
+    ) -> None:
         """Open the graph.
 
         Args:
@@ -67,19 +80,21 @@ class Tower:
             read: gives the bytes of the graph.
 
         Raises:
-            ModelUnavailableError: it is no graph, or gives no `(n, dim)` float32 `vectors`.
+            ModelUnavailableError: it is no graph, or gives no `(n, dim)` float32 `vectors`; or
+                the device is not there.
         """
         content = read()
         self.path = path
-        is_only = threads == 1 or len(content) > LARGEST_TWICE
-        self._first = _session(path, content, threads if is_only else 1)
+        on = providers(device, content, ort.get_available_providers())
+        is_only = threads == 1 or len(content) > LARGEST_TWICE or CUDA in on
+        self._first = _session(path, content, on, threads if is_only else 1)
         gives = [(part.name, part.type, part.shape[1:]) for part in self._first.get_outputs()]
         if gives != [("vectors", "tensor(float)", [dim])]:
             raise ModelUnavailableError(
                 f"{path} gives {gives}, but should give 'vectors' of {dim} dimensions"
             )
         self.takes = {part.name: (part.type, len(part.shape)) for part in self._first.get_inputs()}
-        self._all = Once(lambda: self._first if is_only else _session(path, read(), threads))
+        self._all = Once(lambda: self._first if is_only else _session(path, read(), on, threads))
         self._callers = Once(lambda: ThreadPoolExecutor(threads, thread_name_prefix=path.name))
         self._has_callers = not is_only
 
@@ -114,7 +129,25 @@ class Tower:
         return rows
 
 
-def _session(path: Path, content: bytes, threads: int) -> ort.InferenceSession:
+def providers(device: Device, content: bytes, offered: Sequence[str]) -> list[str]:
+    """What runs a graph, of what ONNX Runtime offers here: the first that knows an operator.
+
+    Raises:
+        ModelUnavailableError: CUDA is wanted and not offered.
+    """
+    if device == "cpu" or IN_8_BITS in content:
+        return [PROCESSOR]
+    if CUDA in offered:
+        return [CUDA, PROCESSOR]
+    if device == "cuda":
+        raise ModelUnavailableError(
+            "NEARFIELD_DEVICE is cuda, but ONNX Runtime offers no CUDA here: install"
+            " onnxruntime-gpu in its place, or set NEARFIELD_DEVICE to auto or cpu"
+        )
+    return [PROCESSOR]
+
+
+def _session(path: Path, content: bytes, on: Sequence[str], threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -127,7 +160,7 @@ def _session(path: Path, content: bytes, threads: int) -> ort.InferenceSession:
         "session.model_external_initializers_file_folder_path", str(path / "none")
     )
     try:
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(content, options, providers=list(on))
     except _ERRORS as error:
         raise ModelUnavailableError(
             f"{path} is no graph that can be run: {_first_line(error)}"

@@ -57,6 +57,8 @@ def compile_model(
     """
     _require_free(folder, replace)
     progress(f"opening {source}" if isinstance(source, str) else "looking at the model")
+    # What is exported, and what it is held against, is the arithmetic of the processor.
+    settings = settings.model_copy(update={"device": "cpu"})
     embedder = registry.load(source, settings) if isinstance(source, str) else source
     trial = _trial(embedder, samples_for(embedder, photos, texts), settings, progress)
     folder.parent.mkdir(parents=True, exist_ok=True)
