@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from scripts.soaking import damaged, full, killed, overload, refused, slow_clients, switched
+from scripts.soaking import (
+    damaged,
+    full,
+    killed,
+    model,
+    overload,
+    readers,
+    refused,
+    restarted,
+    slow_clients,
+    switched,
+    turns,
+)
 from scripts.soaking.soak import Promise
 
 PROMISES: dict[str, Promise] = {
     "killed": killed.rows,
+    "restarted": restarted.rows,
+    "model": model.rows,
     "damaged": damaged.rows,
     "full": full.rows,
     "refused": refused.rows,
+    "turns": turns.rows,
     "switched": switched.rows,
     "overload": overload.rows,
     "slow-clients": slow_clients.rows,
+    "readers": readers.rows,
 }
