@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -22,6 +22,36 @@ class Job(Generic[T]):
     do: Callable[[], T]
     is_ahead: bool = True
     weight: int = 1
+
+
+class Behind:
+    """Does one piece of work on a thread while the next is being made ready."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
+        self._last: Future[None] | None = None
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Begin a piece of work, once the last is done. Raises what the last one raised."""
+        self.wait()
+        self._last = self._pool.submit(work)
+
+    def wait(self) -> None:
+        """Until the last piece is done. Raises what it raised."""
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+
+@contextmanager
+def behind() -> Iterator[Behind]:
+    """Work that is done on a thread; on leaving, all of it is."""
+    worker = Behind()
+    try:
+        yield worker
+        worker.wait()
+    finally:
+        worker._pool.shutdown()
 
 
 @contextmanager

@@ -23,12 +23,12 @@ import numpy as np
 from numpy.lib import format as npy
 
 from latent.errors import InputError
-from latent.items import JSON, LONGEST_ID, Metadata, Modality, Passage, Vector
+from latent.items import JSON, LONGEST_ID, Metadata, Modality, Passage, Vector, Vectors
 
 CONTENT = ("image", "text", "vector")
 MEANT = frozenset({*CONTENT, "id", "uri", "modality", "passage", "metadata"})
 LONGEST_LINE = 50_000_000  # bytes of a line of JSON, characters of a cell of CSV
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 1_024
 SHOWN = 20  # columns that an error names
 
 DEEPEST = 100  # lists in lists of metadata
@@ -160,15 +160,48 @@ def _parquet(path: Path) -> Rows:
             _require_columns(path, table.schema_arrow.names)
             number = 0
             for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
-                for cells in _cells(batch):
+                batch, vectors = _vectors_apart(batch)
+                for at, cells in enumerate(_cells(batch)):
                     number += 1
                     if isinstance(cells, str):
                         yield BadRow(number, cells)
-                    else:
-                        yield _row(number, {k: v for k, v in cells.items() if v is not None})
+                        continue
+                    given = {k: v for k, v in cells.items() if v is not None}
+                    if vectors is not None:
+                        given["vector"] = vectors[at]
+                    yield _row(number, given)
     except pyarrow.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path.name}: cannot be read further: {reason}") from error
+
+
+def _vectors_apart(batch: Any) -> tuple[Any, Vectors | None]:
+    """The batch without its vectors, and these as one table of numbers, if they are one.
+
+    As Python lists, each of their numbers would be an object.
+    """
+    import pyarrow
+
+    at = batch.schema.get_field_index("vector")
+    if at < 0 or batch.num_rows == 0:
+        return batch, None
+    column, kind = batch.column(at), batch.column(at).type
+    is_list = pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind)
+    is_list = is_list or pyarrow.types.is_fixed_size_list(kind)
+    if not is_list or column.null_count or not pyarrow.types.is_floating(kind.value_type):
+        return batch, None
+    numbers = column.flatten()
+    if numbers.null_count or len(numbers) % len(column) or len(set(_lengths(column))) != 1:
+        return batch, None
+    table = _as_float32(numbers.to_numpy(zero_copy_only=False)).reshape(len(column), -1)
+    return batch.remove_column(at), table
+
+
+def _lengths(column: Any) -> list[int]:
+    from pyarrow import compute
+
+    lengths: list[int] = compute.list_value_length(column).unique().to_pylist()
+    return lengths
 
 
 def _cells(batch: Any) -> Iterator[Cells | str]:
@@ -277,6 +310,8 @@ def _vector(value: object) -> Vector | None:
         return None
     if isinstance(value, str):
         value = _from_json(value)
+    if isinstance(value, np.ndarray) and value.dtype == np.float32 and value.ndim == 1:
+        return value
     try:
         vector = _as_float32(value)
     except (OverflowError, TypeError, ValueError) as error:

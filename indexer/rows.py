@@ -11,14 +11,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from indexer.ahead import Job, done_ahead
+import numpy as np
+
+from indexer.ahead import Job, behind, done_ahead
 from indexer.batches import embedded
 from indexer.manifests import BadRow, Row, rows
 from indexer.passages import passages
@@ -32,14 +34,16 @@ from latent.errors import (
     SpaceMismatchError,
     UnsupportedMediaError,
 )
-from latent.items import Item, Modality, Passage, Source
+from latent.items import FINGERPRINT, Item, Modality, Passage, Source, Vector
 from latent.media.decode import Limits, decode
 from latent.media.fingerprints import picture_hash
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from latent.space import unit_rows
 
+_AS_JSON = json.JSONEncoder(sort_keys=True)  # made once: making it takes as long as using it
 DROPPED_AT_ONCE = 500
+LOADED_AT_ONCE = 4_096  # rows that bring their vector, in one transaction
 NUMBERED = re.compile(r"-\d+$")  # how the passages of a row are told apart
 
 
@@ -85,16 +89,41 @@ def index_manifest(
     run = _Run(file, collection, report)
     reader = RowReader(file, embedder, settings)
     waiting: list[RowReading] = []
-    jobs = (Job(partial(reader.read, one), one.image is not None) for one in run.changed())
-    window = 2 * settings.batch_size
-    with done_ahead(jobs, threads=settings.threads, window=window) as readings:
-        for reading in readings:
-            waiting.append(reading)
-            if sum(max(1, len(one.drafts)) for one in waiting) >= settings.batch_size:
-                run.store(waiting, embedder, settings.batch_size)
-                waiting.clear()
-    run.store(waiting, embedder, settings.batch_size)
+    with behind() as storing:
+
+        def load(rows: Sequence[Planned]) -> None:
+            readings = reader.placed(rows)
+            storing.do(partial(run.store, readings, embedder, settings.batch_size))
+
+        to_read = without_vectors(run.changed(), load)
+        jobs = (Job(partial(reader.read, one), one.image is not None) for one in to_read)
+        window = 2 * settings.batch_size
+        with done_ahead(jobs, threads=settings.threads, window=window) as readings:
+            for reading in readings:
+                waiting.append(reading)
+                if sum(max(1, len(one.drafts)) for one in waiting) >= settings.batch_size:
+                    storing.wait()
+                    run.store(waiting, embedder, settings.batch_size)
+                    waiting.clear()
+        storing.wait()
+        run.store(waiting, embedder, settings.batch_size)
     run.finish()
+
+
+def without_vectors(
+    planned: Iterable[Planned], load: Callable[[Sequence[Planned]], None]
+) -> Iterator[Planned]:
+    """The rows that are to be embedded; those that bring a vector are loaded by thousands."""
+    waiting: list[Planned] = []
+    for one in planned:
+        if one.row.vector is None:
+            yield one
+            continue
+        waiting.append(one)
+        if len(waiting) >= LOADED_AT_ONCE:
+            load(waiting)
+            waiting = []
+    load(waiting)
 
 
 class RowReader:
@@ -117,6 +146,21 @@ class RowReader:
         except InputError as error:
             return RowReading(planned, failure=error)
 
+    def placed(self, many: Sequence[Planned]) -> list[RowReading]:
+        """As `read` for rows that bring their vector, all at once."""
+        dim = self._embedder.space.dim
+        vectors = [one.row.vector for one in many if one.row.vector is not None]
+        try:
+            if any(vector.shape != (dim,) for vector in vectors):
+                return [self.read(one) for one in many]  # says which of them
+            units = unit_rows(np.stack(vectors), dim) if vectors else np.empty((0, dim), np.float32)
+        except InputError:
+            return [self.read(one) for one in many]
+        return [
+            RowReading(one, items=(self._item(one, _modality(one.row), unit),))
+            for one, unit in zip(many, units, strict=True)
+        ]
+
     def _placed(self, planned: Planned) -> Item:
         row, dim = planned.row, self._embedder.space.dim
         assert row.vector is not None
@@ -124,9 +168,7 @@ class RowReader:
             vector = unit_rows(row.vector, dim)[0]
         except SpaceMismatchError as error:
             raise SpaceMismatchError(f"{self._file.uri}, row {row.number}: {error}") from error
-        is_text = row.text is not None and row.image is None
-        modality = row.modality or (Modality.TEXT if is_text else Modality.IMAGE)
-        return replace(self._item(planned, modality), vector=vector)
+        return self._item(planned, _modality(row), vector)
 
     def _picture(self, planned: Planned, path: str) -> Draft:
         content, _ = read_bytes(path, planned.uri, self._settings.max_image_bytes)
@@ -168,12 +210,12 @@ class RowReader:
             for number, (start, end) in enumerate(spans)
         )
 
-    def _item(self, planned: Planned, modality: Modality) -> Item:
+    def _item(self, planned: Planned, modality: Modality, vector: Vector = NO_VECTOR) -> Item:
         row = planned.row
         return Item(
             id=planned.id,
             modality=modality,
-            vector=NO_VECTOR,
+            vector=vector,
             uri=planned.uri,
             text=row.text,
             passage=row.passage,
@@ -193,7 +235,8 @@ class _Run:
         self._known = collection.hashes_of(file.path)
         self._ids: dict[str, list[str]] = {}  # by fingerprint
         for item_id, fingerprint in self._known.items():
-            self._ids.setdefault(str(fingerprint), []).append(item_id)
+            # Older versions kept all digits.
+            self._ids.setdefault(str(fingerprint)[:FINGERPRINT], []).append(item_id)
         self._ids_of_row: dict[str, list[str]] = {}
         for ids in self._ids.values():
             # Only passages share a fingerprint; a lone `a-1` is a row of that name.
@@ -281,9 +324,9 @@ class _Run:
 
     def _taken(self, ids: Sequence[str]) -> dict[str, str]:
         """Which ids belong to items of other files that are still there."""
-        found = self._collection.find(ids).values()
-        others = [item for item in found if item.source not in (None, self._file.path)]
-        return {item.id: item.uri for item in others if not is_gone(str(item.source))}
+        found = self._collection.origins(ids)
+        others = {i: one for i, one in found.items() if one.source not in (None, self._file.path)}
+        return {i: one.uri for i, one in others.items() if not is_gone(str(one.source))}
 
     def _clash(self, items: Sequence[Item], taken: dict[str, str]) -> InputError | None:
         for item in items:
@@ -321,6 +364,11 @@ class _Run:
         )
 
 
+def _modality(row: Row) -> Modality:
+    is_text = row.text is not None and row.image is None
+    return row.modality or (Modality.TEXT if is_text else Modality.IMAGE)
+
+
 def _derived_id(row: Row) -> str:
     return blake2b(b"row" + _canonical(row)).hexdigest()[:16]
 
@@ -334,11 +382,11 @@ def _fingerprint(row: Row, item_id: str, image: str | None) -> str:
         except (OSError, ValueError) as error:
             raise SourceMissingError(f"{row.image}: {reason_of(error)}") from error
         digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
-    return digest.hexdigest()
+    return digest.hexdigest()[:FINGERPRINT]
 
 
 def _canonical(row: Row) -> bytes:
     cells = [row.image, row.text, row.uri, row.modality, dict(row.metadata)]
     cells.append(asdict(row.passage) if row.passage else None)
-    written = json.dumps(cells, sort_keys=True).encode()
+    written = _AS_JSON.encode(cells).encode()
     return written if row.vector is None else written + b"\0" + row.vector.tobytes()

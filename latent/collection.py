@@ -16,7 +16,7 @@ from time import perf_counter
 import numpy as np
 
 from latent.catalog.catalog import Catalog
-from latent.catalog.changes import Change, Content, Written
+from latent.catalog.changes import Change, Content, Origin, Written
 from latent.catalog.rows import Entry
 from latent.columns.matches import Matches
 from latent.errors import InputError, UnknownItemError
@@ -328,6 +328,10 @@ class Collection:
         """Items by content hash, of one source each, in passage order; vectors to use again."""
         return self._catalog.with_content(self._entry, content_hashes)
 
+    def origins(self, ids: Sequence[str]) -> dict[str, Origin]:
+        """Where those of the items come from that exist, by id."""
+        return self._catalog.origins(self._entry, ids)
+
     def hashes_of(self, source: str) -> dict[str, str | None]:
         """Content hash of every item of one source, by id."""
         return self._catalog.hashes_of(self._entry, source)
@@ -413,7 +417,10 @@ class Collection:
         for item in items:
             if item.vector.shape != (self.space.dim,):
                 unit_rows(item.vector, self.space.dim)  # says what is wrong with it
-        rows = unit_rows(np.stack([item.vector for item in items]), self.space.dim)
+        given = np.stack([item.vector for item in items])
+        rows = unit_rows(given, self.space.dim)
+        if rows is given:
+            return list(items)
         return [replace(item, vector=row) for item, row in zip(items, rows, strict=True)]
 
     def _write(self, change: Change) -> Written:

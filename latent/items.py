@@ -22,6 +22,9 @@ Vectors: TypeAlias = NDArray[np.float32]
 LONGEST_ID = 1024
 """Characters that an id may have, control characters not among them."""
 
+FINGERPRINT = 32
+"""Hexadecimal digits of the hash that tells a manifest's row; hashes of contents have more."""
+
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 Metadata: TypeAlias = Mapping[str, JSON]
 

@@ -12,6 +12,9 @@ import numpy as np
 from latent.errors import InputError, SpaceMismatchError
 from latent.items import Modality, Vectors
 
+ROUNDED = 1e-7
+"""How far from 1 the length of a unit row may be, once its numbers are rounded to float32."""
+
 
 @dataclass(frozen=True, slots=True)
 class Space:
@@ -47,6 +50,8 @@ class Space:
 def unit_rows(vectors: Vectors, dim: int) -> Vectors:
     """Check and normalise vectors that came from outside: `(n, dim)` float32, unit rows.
 
+    Rows that are of length 1 as nearly as float32 has it stay as they are, to the last bit.
+
     Raises:
         SpaceMismatchError: the dimension is another one.
         InputError: a value is not finite, or a row is all zeros and points nowhere.
@@ -61,5 +66,8 @@ def unit_rows(vectors: Vectors, dim: int) -> Vectors:
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     if (lengths == 0).any():
         raise InputError("a vector is all zeros, which points nowhere")
+    lengths[np.abs(lengths - 1) <= ROUNDED] = 1
+    if (lengths == 1).all():
+        return np.ascontiguousarray(rows)
     unit: Vectors = np.ascontiguousarray(rows / lengths, dtype=np.float32)
     return unit

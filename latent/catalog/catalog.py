@@ -26,6 +26,7 @@ from latent.catalog.changes import (
     Counts,
     Everything,
     Match,
+    Origin,
     Wanted,
     Written,
 )
@@ -193,6 +194,11 @@ class Catalog:
         """The keys of those of the items that exist."""
         with self._reading() as connection:
             return writes.keys_of(connection, entry, items.c.id, ids)
+
+    def origins(self, entry: Entry, ids: Sequence[str]) -> dict[str, Origin]:
+        """Source and URI of those of the items that exist, by id."""
+        with self._reading() as connection:
+            return reads.origins(connection, entry, ids)
 
     def with_content(self, entry: Entry, hashes: Sequence[str]) -> dict[str, list[Item]]:
         """Items by content hash, of one source each, in passage order."""

@@ -83,6 +83,14 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an item comes from: the file it was read from, if it was, and its `uri`."""
+
+    source: str | None
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How much a collection holds."""
 

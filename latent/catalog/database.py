@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -29,7 +28,7 @@ STREAM = 2_000
 PATIENCE_MS = 10_000  # how long a writer waits for its turn
 
 # Unescaped, because SQLite before 3.45 compares names as they are written; NaN is no JSON.
-_to_json = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 T = TypeVar("T")
 
@@ -47,7 +46,7 @@ def connect(url: str) -> Engine:
             raise InputError(f"the catalog may lie in SQLite or PostgreSQL, not in {make}")
         # By name, because conditions use a parameter many times and SQLite counts the places.
         style = {"paramstyle": "named"} if make == "sqlite" else {}
-        engine = create_engine(parsed, json_serializer=_to_json, **style)
+        engine = create_engine(parsed, json_serializer=to_json, **style)
     except (SQLAlchemyError, ImportError) as error:
         raise InputError(f"the catalog URL cannot be used: {error}") from error
     if make == "sqlite":
@@ -98,6 +97,25 @@ def translated() -> Iterator[None]:
         raise StoreError(f"the catalog failed: {reason}") from error
     except sqlite3.Error as error:  # of rows that were fetched without SQLAlchemy
         raise StoreError(f"the catalog failed: {error}") from error
+
+
+def insert_rows(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    others: str = "",
+) -> None:
+    """Insert rows as the driver takes them: several times faster where there are thousands.
+
+    `others` says what becomes of those that are there already.
+    """
+    if rows:
+        sign = "%s" if connection.dialect.name == "postgresql" else "?"
+        places = ", ".join([sign] * len(columns))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) {others}"
+        connection.exec_driver_sql(sql, list(rows))
 
 
 def plain_rows(

@@ -48,7 +48,15 @@ def known(connection: Connection, entry: Entry) -> set[str]:
 def learn(connection: Connection, entry: Entry, of: Iterable[Metadata]) -> None:
     """Know the fields of these metadata from now on."""
     there = known(connection, entry)
-    new = sorted({name for metadata in of for name in names_in(metadata)} - there)
+    flat: set[str] = set()
+    nested: set[str] = set()
+    for metadata in of:
+        if not metadata.keys() <= flat:
+            nested.update(names_in(metadata))
+            flat.update(key for key, one in metadata.items() if not isinstance(one, Mapping))
+        elif any(isinstance(one, Mapping) for one in metadata.values()):
+            nested.update(names_in(metadata))
+    new = sorted(nested - there)
     room = max(0, MOST_FIELDS - len(there))
     if rows := [{"collection_id": entry.id, "name": name} for name in new[:room]]:
         connection.execute(insert(tables.fields), rows)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, String, cast, func, select, text
 from sqlalchemy.sql import ColumnElement
 
 from latent.catalog import vector_table
+from latent.catalog.changes import Origin
 from latent.catalog.database import CHUNK, chunks
 from latent.catalog.rows import Condition, Entry, to_item
 from latent.catalog.tables import collections, items
@@ -66,6 +67,17 @@ def having(
     for chunk in chunks(values, CHUNK):
         query = select(items).where(items.c.collection_id == entry.id, column.in_(chunk), *met)
         found |= with_vectors(connection, entry, connection.execute(query).all())
+    return found
+
+
+def origins(connection: Connection, entry: Entry, ids: Sequence[str]) -> dict[str, Origin]:
+    """Source and URI of those of the items that exist, by id."""
+    found: dict[str, Origin] = {}
+    for chunk in chunks(ids, CHUNK):
+        query = select(items.c.id, items.c.source, items.c.uri).where(
+            items.c.collection_id == entry.id, items.c.id.in_(chunk)
+        )
+        found |= {row.id: Origin(row.source, row.uri) for row in connection.execute(query)}
     return found
 
 

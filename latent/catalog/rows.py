@@ -12,7 +12,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.elements import TextClause
 
+from latent.catalog.database import to_json
 from latent.catalog.tables import items
+from latent.errors import InputError
 from latent.filters.language import Filter
 from latent.filters.postgresql import PostgresqlWriter
 from latent.filters.sql import FilterWriter
@@ -77,6 +79,27 @@ def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:
         "sequence": number,
         "picture_hash": item.picture_hash,
     }
+
+
+COLUMNS = (
+    *("key", "collection_id", "id", "modality", "uri", "text", "passage", "metadata", "source"),
+    *("content_hash", "sequence", "picture_hash"),
+)
+
+
+def to_plain_row(item: Item, entry: Entry, number: int, key: int) -> tuple[Any, ...]:
+    """As `to_row`, for `COLUMNS`, as the driver takes it.
+
+    Raises:
+        InputError: metadata that JSON cannot hold.
+    """
+    try:
+        passage = to_json(asdict(item.passage)) if item.passage else None
+        metadata = to_json(dict(item.metadata))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"metadata that JSON cannot hold: {error}") from error
+    said = (item.uri, item.text, passage, metadata, item.source, item.content_hash)
+    return (key, entry.id, item.id, item.modality.value, *said, number, item.picture_hash)
 
 
 def to_item(row: Row[Any], vector: Vector) -> Item:

@@ -25,13 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from latent.items import LONGEST_ID
+from latent.items import FINGERPRINT, LONGEST_ID
 
 SCHEMA = 5
 """The number of this layout: that of the last of `migrations`, which bring older ones forward."""
-
-FINGERPRINT = 32
-"""Hexadecimal digits of the fingerprint of a manifest's row; hashes of contents have others."""
 
 metadata = MetaData()
 # SQLite gives 64-bit row numbers only to columns declared INTEGER.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from sqlalchemy import Connection, TextClause, delete, select, text
 
-from latent.catalog.database import CHUNK, chunks
+from latent.catalog.database import CHUNK, chunks, insert_rows
 from latent.catalog.tables import items, vectors
 from latent.errors import StoreError
 from latent.index.vectors import Keys
@@ -19,10 +19,7 @@ from latent.items import Vector, Vectors
 
 STREAM = 4_096  # vectors that are read at once
 
-_PUT = text(
-    "INSERT INTO vectors (key, vector) VALUES (:key, :vector)"
-    " ON CONFLICT (key) DO UPDATE SET vector = excluded.vector"
-)
+_REPLACE = "ON CONFLICT (key) DO UPDATE SET vector = excluded.vector"
 _BETWEEN = text("SELECT key, vector FROM vectors WHERE key BETWEEN :first AND :last ORDER BY key")
 _AMONG = "SELECT key, vector FROM vectors WHERE key IN (SELECT {}) ORDER BY key"
 _EACH = {
@@ -35,11 +32,8 @@ _EACH = {
 
 def put(connection: Connection, rows: Mapping[int, Vector]) -> None:
     """Keep vectors by key, in the place of those kept before."""
-    if rows:
-        stored = [
-            {"key": key, "vector": np.asarray(row, "<f4").tobytes()} for key, row in rows.items()
-        ]
-        connection.execute(_PUT, stored)
+    stored = [(key, np.asarray(row, "<f4").tobytes()) for key, row in rows.items()]
+    insert_rows(connection, vectors.name, ("key", "vector"), stored, others=_REPLACE)
 
 
 def drop(connection: Connection, keys: Sequence[int]) -> None:

@@ -107,8 +107,8 @@ class SqliteWords(WordTable):
 
     def put(self, connection: Connection, entry: Entry, contents: Mapping[int, str]) -> None:
         if contents:
-            sql = text(f"INSERT OR REPLACE INTO words_{entry.uid} (rowid, content) VALUES (:k, :c)")
-            connection.execute(sql, [{"k": key, "c": one} for key, one in contents.items()])
+            sql = f"INSERT OR REPLACE INTO words_{entry.uid} (rowid, content) VALUES (?, ?)"
+            connection.exec_driver_sql(sql, list(contents.items()))
 
     def drop(self, connection: Connection, entry: Entry, keys: Sequence[int]) -> None:
         if keys:

@@ -14,8 +14,8 @@ from sqlalchemy.sql import ColumnElement
 
 from latent.catalog import fields, keywords, tables, vector_table
 from latent.catalog.changes import Change, Written
-from latent.catalog.database import CHUNK, chunks
-from latent.catalog.rows import Entry, to_row
+from latent.catalog.database import CHUNK, chunks, insert_rows
+from latent.catalog.rows import COLUMNS, Entry, to_plain_row, to_row
 from latent.catalog.tables import collections, items, numbers, sources, tombstones
 from latent.catalog.word_tables import WordTable
 from latent.errors import UnknownCollectionError
@@ -98,9 +98,8 @@ def _put(
             .returning(numbers.c.value)
         ).scalar_one()
         keys |= dict(zip(new, range(last - len(new) + 1, last + 1), strict=True))
-        connection.execute(
-            insert(items), [to_row(put[i], entry, number) | {"key": keys[i]} for i in new]
-        )
+        rows = [to_plain_row(put[i], entry, number, keys[i]) for i in new]
+        insert_rows(connection, items.name, COLUMNS, rows)
     return keys
 
 

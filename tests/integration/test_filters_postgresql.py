@@ -154,6 +154,7 @@ def test_a_catalog_of_schema_1_is_brought_forward(settings: Settings, url: str) 
             "DROP TABLE vectors",
             "DROP TABLE alembic_version",
             "ALTER TABLE collections DROP COLUMN pruned",
+            "ALTER TABLE collections DROP COLUMN quantisation",
             "ALTER TABLE items DROP COLUMN picture_hash",
             "DROP TABLE words",
             "DROP TABLE fields",

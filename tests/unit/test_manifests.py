@@ -195,15 +195,44 @@ def test_bytes_in_parquet_cannot_be_metadata(tmp_path: Path) -> None:
     assert bad == BadRow(1, "a bytes cannot be metadata")
 
 
-@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float64(), 2)])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.float32()),
+        pa.list_(pa.float64(), 2),
+        pa.large_list(pa.float16()),
+        pa.list_(pa.int32()),
+    ],
+)
 def test_parquet_brings_vectors(tmp_path: Path, kind: pa.DataType) -> None:
     path = tmp_path / "a.parquet"
-    parquet.write_table(pa.table({"vector": pa.array([[1.0, 2.0]] * 600, kind)}), path)
+    cells = [np.array([1, 2], kind.value_type.to_pandas_dtype())] * 1_600
+    parquet.write_table(pa.table({"vector": pa.array(cells, kind)}), path)
     found = list(rows(path))
-    assert [row.number for row in found] == list(range(1, 601))
+    assert [row.number for row in found] == list(range(1, 1_601))
     assert isinstance(found[-1], Row)
     assert found[-1].vector is not None
     assert found[-1].vector.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("odd", "becomes"),
+    [(None, BadRow), ([1.0], Row), ([1.0, None], Row), ([], Row), ([1.0, 2.0, 3.0], Row)],
+)
+def test_one_odd_vector_in_parquet_harms_no_other(
+    tmp_path: Path, odd: list[float | None] | None, becomes: type
+) -> None:
+    path = tmp_path / "a.parquet"
+    cells: list[Any] = [[1.0, 2.0], odd, [3.0, 4.0]]
+    parquet.write_table(pa.table({"vector": pa.array(cells, pa.list_(pa.float32()))}), path)
+    first, second, third = rows(path)
+    assert isinstance(second, becomes)
+    assert isinstance(first, Row) and isinstance(third, Row)
+    assert first.vector is not None and third.vector is not None
+    assert first.vector.tolist() + third.vector.tolist() == [1, 2, 3, 4]
+    if isinstance(second, Row):
+        assert second.vector is not None
+        np.testing.assert_array_equal(second.vector, np.array(odd, np.float32))
 
 
 def test_npy_brings_vectors_named_by_their_row(tmp_path: Path) -> None:
