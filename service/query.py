@@ -15,6 +15,7 @@ from latent.errors import InputError
 from latent.filters import language as filters
 from latent.items import JSON, Item, Vector
 from latent.models import registry
+from latent.models.cuts import UNFITTED
 from latent.settings import Settings
 from latent.store import Store
 from service.embedding.placing import place_now
@@ -22,6 +23,7 @@ from service.engine import cursors, nearby, sorting, walks
 from service.engine.arranging import Page, arranged, pool_of
 from service.engine.directions import direction, require_an_aim, require_three_things, rows_of
 from service.engine.fusion import require_words
+from service.engine.grouping import COPIES
 from service.engine.parts import Like, Part
 from service.engine.questions import Answer, Mode, Plan, Question
 from service.engine.relevance import Judge, kinds_of, least_of
@@ -65,7 +67,7 @@ class QueryEngine:
             collection = self._store.collection(name)
             if order is not None:
                 require_known(collection, order.field, what="sort_by")
-            if question.group_by is not None:
+            if question.group_by not in (None, COPIES):
                 require_known(collection, question.group_by, what="group_by")
             items = _named(collection, question.parts)
         calibration = registry.calibration(collection.space, self._store.settings)
@@ -85,6 +87,7 @@ class QueryEngine:
             timings,
             Judge(collection, kinds, calibration),
             least,
+            (calibration.cuts if calibration else None) or UNFITTED,
         )
 
     def answer(self, plan: Plan, placed: Sequence[Vector]) -> Answer:

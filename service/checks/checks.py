@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from latent.collection import Collection
-from latent.items import JSON, Hit, Item, Modality
+from latent.items import JSON, Hit, Modality
 from latent.models import registry
-from latent.models.cuts import Cuts
 from latent.settings import Settings
 from latent.store import Store
 from service.checks.looks import Look, look_at, look_at_item
 from service.checks.matching import Wanted
+from service.checks.stored import look_at_stored
 from service.checks.tiers import NEAR_PICTURE, Tier, tier_of
 from service.engine.parts import Like, Part, Picture, Text
 from service.engine.questions import Question
@@ -24,6 +24,13 @@ from service.query import QueryEngine
 
 MOST_COPIES = 100
 """Copies that are looked for beside the nearest."""
+
+
+MOST_LOOKS = 100
+"""Pictures of a collection whose pixels are read for one question."""
+
+SEEN_IN_PIXELS = (Tier.SAME_PICTURE, Tier.NEAR_COPY, Tier.ALIKE, Tier.RELATED)
+"""Tiers that pixels may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,7 @@ def check(store: Store, name: str, question: Question) -> list[Seen]:
     hits = engine.search(name, question).hits
     copies = copies_question(question, look, collection, settings.max_k)
     more = [] if copies is None else engine.search(name, copies).hits
-    cuts = registry.cuts(collection.space, settings)
-    return seen([*hits, *more], look, cuts, settings)
+    return seen([*hits, *more], look, collection, settings)
 
 
 def relevant_or_not(question: Question) -> Question:
@@ -75,7 +81,7 @@ def asked_look(parts: Sequence[Part], collection: Collection, settings: Settings
         case (Text() | Picture()) as thing:
             return look_at(thing, settings)
         case Like(item_id):
-            return look_at_item(collection.get([item_id])[0], settings)
+            return look_at_stored(collection, collection.get([item_id])[0], settings)
         case _:
             return None
 
@@ -102,20 +108,38 @@ def copies_question(
     return replace(question, where=where, k=min(len(copies), most), min_relevance=0.0)
 
 
-def seen(hits: Iterable[Hit], look: Look | None, cuts: Cuts, settings: Settings) -> list[Seen]:
-    """Every hit once with its tier, most alike first, then by score."""
+def seen(
+    hits: Iterable[Hit], look: Look | None, collection: Collection, settings: Settings
+) -> list[Seen]:
+    """Every hit once with its tier, most alike first, then by score.
+
+    The pixels of the `MOST_LOOKS` nearest are looked at, where those can tell more.
+    """
     once: Mapping[str, Hit] = {hit.item.id: hit for hit in hits}
-    found = [
-        Seen(hit, None if look is None else _tier(look, hit.item, hit.score, cuts, settings))
-        for hit in once.values()
-    ]
+    nearest = sorted(once.values(), key=lambda hit: -hit.score)
+    judge = _Tiers(look, collection, settings)
+    found = [Seen(hit, judge.tier(hit)) for hit in nearest]
     return sorted(found, key=lambda one: (-one.tier.rank if one.tier else 0, -one.hit.score))
 
 
-def _tier(look: Look, item: Item, score: float, cuts: Cuts, settings: Settings) -> Tier:
-    tier = tier_of(look, look_at_item(item), score, cuts)
-    # A part of a picture is found by its pixels alone; those of the unrelated are not read.
-    is_open = tier in (Tier.ALIKE, Tier.RELATED) and item.modality is look.modality
-    if is_open and look.small is not None:
-        tier = tier_of(look, look_at_item(item, settings), score, cuts)
-    return tier
+class _Tiers:
+    """Tells the tiers of hits, with their pixels as long as there are not too many of them."""
+
+    def __init__(self, look: Look | None, collection: Collection, settings: Settings) -> None:
+        self._look, self._collection, self._settings = look, collection, settings
+        self._cuts = registry.cuts(collection.space, settings)
+        self._left = MOST_LOOKS
+
+    def tier(self, hit: Hit) -> Tier | None:
+        """The tier of a hit; None where what was asked is no single thing."""
+        if self._look is None:
+            return None
+        item = hit.item
+        tier = tier_of(self._look, look_at_item(item), hit.score, self._cuts)
+        # Covers and parts are seen in pixels alone; those of the unrelated are not read.
+        is_open = tier in SEEN_IN_PIXELS and item.modality is self._look.modality
+        if not is_open or self._look.small is None or not self._left:
+            return tier
+        self._left -= 1
+        stored = look_at_stored(self._collection, item, self._settings)
+        return tier_of(self._look, stored, hit.score, self._cuts)

@@ -10,13 +10,12 @@ from hashlib import sha256
 
 from PIL import Image
 
-from latent.errors import InputError
 from latent.items import Item, Modality
 from latent.media.decode import Limits, decode
 from latent.media.fingerprints import SEEN, picture_hash
 from latent.settings import Settings
 from service.checks.overlap import Small, small
-from service.commands.files import file_of
+from service.checks.structure import Fine, fine
 from service.engine.parts import Picture, Text, Thing
 
 SIDE = 2 * SEEN
@@ -28,9 +27,9 @@ TREATED = ("", "picture\0")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What is known of a thing. `contents` are hashes of its bytes, `small` its pixels, if at hand.
+    """What is known of a thing. `contents` are hashes of its bytes, `small` and `fine` its pixels.
 
-    A text's own words count as its bytes.
+    Pixels are None where they are not at hand. A text's own words count as its bytes.
     """
 
     modality: Modality
@@ -38,6 +37,7 @@ class Look:
     text: str | None = None
     picture_hash: str | None = None
     small: Small | None = None
+    fine: Fine | None = None
 
 
 def look_at(thing: Thing, settings: Settings) -> Look:
@@ -50,7 +50,12 @@ def look_at(thing: Thing, settings: Settings) -> Look:
         return look_at_text(thing.text)
     picture = _decoded(thing.content, thing.name, settings)
     return Look(
-        Modality.IMAGE, contents_of(thing.content), None, picture_hash(picture), small(picture)
+        Modality.IMAGE,
+        contents_of(thing.content),
+        None,
+        picture_hash(picture),
+        small(picture),
+        fine(picture),
     )
 
 
@@ -59,23 +64,12 @@ def look_at_text(text: str) -> Look:
     return Look(Modality.TEXT, frozenset([_hash(text.encode(errors="surrogatepass"))]), text)
 
 
-def look_at_item(item: Item, settings: Settings | None = None) -> Look:
-    """What a stored item looks like; with settings, its file is read if it is there."""
+def look_at_item(item: Item) -> Look:
+    """What is stored of an item, without its pixels."""
     if item.modality is Modality.TEXT:
         return look_at_text(item.text or "")
     known = frozenset([item.content_hash] if item.content_hash else [])
-    look = Look(Modality.IMAGE, known, None, item.picture_hash)
-    path = file_of(item)
-    if path is None or settings is None:
-        return look
-    try:
-        content = path.read_bytes() if path.stat().st_size <= settings.max_image_bytes else b""
-        picture = _decoded(content, item.uri, settings)
-    except (OSError, InputError):  # gone or changed since: what is stored must do
-        return look
-    if known.isdisjoint(contents_of(content)):
-        return look
-    return Look(Modality.IMAGE, known, None, picture_hash(picture), small(picture))
+    return Look(Modality.IMAGE, known, None, item.picture_hash)
 
 
 def contents_of(content: bytes) -> frozenset[str]:

@@ -39,7 +39,7 @@ def near_prints(prints: Prints, most: float) -> Pairs:
     """
     signs = 2 * np.unpackbits(prints, axis=1).astype(np.float32) - 1
     even, odd = (np.ascontiguousarray(signs[:, start::2]) for start in (0, 1))
-    more = np.empty(BLOCK * BLOCK, np.float32)
+    more = np.empty(min(BLOCK, len(prints)) ** 2, np.float32)
 
     def multiply(ones: slice, twos: slice, products: NDArray[np.float32]) -> None:
         rest = more[: products.size].reshape(products.shape)
@@ -52,7 +52,8 @@ def near_prints(prints: Prints, most: float) -> Pairs:
 
 
 def _reaching(count: int, multiply: Multiply, cut: float) -> Pairs:
-    kept = np.empty(BLOCK * BLOCK, np.float32)  # used again: fresh memory costs as much as the sums
+    # Used again and again: fresh memory costs as much as the sums.
+    kept = np.empty(min(BLOCK, count) ** 2, np.float32)
     for top in range(0, count, BLOCK):
         for left in range(top, count, BLOCK):
             shape = (min(BLOCK, count - top), min(BLOCK, count - left))

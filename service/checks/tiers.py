@@ -14,7 +14,8 @@ from latent.media.fingerprints import apart
 from latent.models.cuts import Cuts
 from service.checks.looks import Look
 from service.checks.overlap import overlap
-from service.checks.wording import containment, normalised, resemblance
+from service.checks.structure import covered
+from service.checks.wording import Shingles, containment, normalised, resemblance, shingles
 
 
 class Tier(StrEnum):
@@ -50,8 +51,21 @@ RANKS = {
     Tier.UNRELATED: 0,
 }
 
+
+def of_rank(rank: int, modality: Modality) -> Tier:
+    """The tier of this rank that pictures or texts have."""
+    tiers = [tier for tier, found in RANKS.items() if found == rank]
+    return tiers[0] if modality is Modality.IMAGE else tiers[-1]
+
+
 SAME_PICTURE = 0.14
 """Share of the bits of two picture hashes that may differ."""
+
+SAME_UNSEEN = 0.1
+"""The same where the pixels of one are not at hand, to see whether something covers a part."""
+
+COVERED = 0.45
+"""How much less alike than most its least alike place is where a picture has a cover."""
 
 NEAR_PICTURE = 0.26
 """The same for a near copy, also turned over: of 61 million chance pairs none came so near."""
@@ -84,7 +98,7 @@ def closest(tiers: Iterable[Tier]) -> Tier:
 
 def _of_pictures(one: Look, other: Look, score: float, cuts: Cuts) -> Tier:
     between = apart(one.picture_hash, other.picture_hash)
-    if between.upright <= SAME_PICTURE:
+    if _is_same_picture(one, other, between.upright):
         return Tier.SAME_PICTURE
     if between.turned <= NEAR_PICTURE or score >= cuts.pictures.near_copy:
         return Tier.NEAR_COPY
@@ -93,6 +107,13 @@ def _of_pictures(one: Look, other: Look, score: float, cuts: Cuts) -> Tier:
     if _shows_a_part(one, other):
         return Tier.NEAR_COPY
     return Tier.ALIKE if score >= cuts.pictures.alike else Tier.RELATED
+
+
+def _is_same_picture(one: Look, other: Look, distance: float) -> bool:
+    """Whether both show the whole of the same picture and nothing else."""
+    if one.fine is None or other.fine is None:
+        return distance <= SAME_UNSEEN
+    return distance <= SAME_PICTURE and covered(one.fine, other.fine) <= COVERED
 
 
 def _shows_a_part(one: Look, other: Look) -> bool:
@@ -105,13 +126,13 @@ def _shows_a_part(one: Look, other: Look) -> bool:
 def _of_texts(one: str, other: str, score: float, cuts: Cuts) -> Tier:
     if normalised(one) == normalised(other):
         return Tier.SAME_TEXT
-    if is_near_text(one, other):
+    if is_near_text(shingles(one), shingles(other)):
         return Tier.NEAR_COPY
     if score >= cuts.texts.alike:
         return Tier.PARAPHRASE
     return Tier.RELATED if score >= cuts.texts.related else Tier.UNRELATED
 
 
-def is_near_text(one: str, other: str) -> bool:
+def is_near_text(one: Shingles, other: Shingles) -> bool:
     """Whether one text was made of the other by changing, adding or leaving out little."""
     return resemblance(one, other) >= NEAR_TEXT or containment(one, other) >= PART_OF_TEXT

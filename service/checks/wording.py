@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TypeAlias
 
 SHINGLE = 4
 """Characters of a shingle (Broder 1997): a few, so that texts of one line have many of them."""
 
 LEAST_PART = 20
 """Shingles that a part of a text must have: shorter ones are contained in many texts by chance."""
+
+Shingles: TypeAlias = frozenset[str]
 
 _NO_WORD = re.compile(r"[\W_]+")
 
@@ -26,19 +29,23 @@ def normalised(text: str) -> str:
     return _NO_WORD.sub(" ", folded).strip() or " ".join(folded.split())
 
 
-def shingles(text: str) -> frozenset[str]:
+def shingles(text: str) -> Shingles:
     """All runs of `SHINGLE` characters of the normalised text, which is framed by spaces."""
     framed = f" {normalised(text)} "
     return frozenset(framed[i : i + SHINGLE] for i in range(max(1, len(framed) - SHINGLE + 1)))
 
 
-def resemblance(one: str, other: str) -> float:
+NOTHING = shingles("")
+"""Those of an empty text, or of one that is gone."""
+
+
+def resemblance(ours: Shingles, theirs: Shingles) -> float:
     """Share of the shingles that both have, of all that either has: 1 for the same, 0 for none."""
-    ours, theirs = shingles(one), shingles(other)
-    return len(ours & theirs) / len(ours | theirs)
+    shared = len(ours & theirs)
+    return shared / (len(ours) + len(theirs) - shared)
 
 
-def containment(one: str, other: str) -> float:
+def containment(ours: Shingles, theirs: Shingles) -> float:
     """Share of the shingles of the shorter text that the longer one has; 0 for a very short one."""
-    fewer, more = sorted((shingles(one), shingles(other)), key=len)
-    return len(fewer & more) / len(fewer) if len(fewer) >= LEAST_PART else 0.0
+    fewer = min(len(ours), len(theirs))
+    return len(ours & theirs) / fewer if fewer >= LEAST_PART else 0.0

@@ -17,7 +17,7 @@ from latent.items import JSON, Hit, Vector
 from service.engine import cursors, fusion, nearby
 from service.engine.diversity import diverse
 from service.engine.fusion import Ranked
-from service.engine.grouping import grouped, key_of
+from service.engine.grouping import grouped
 from service.engine.questions import Mode, Plan, Question
 from service.engine.sorting import Place, read_place
 
@@ -61,11 +61,12 @@ def arranged(plan: Plan, vector: Vector | None) -> Page:
     """
     end, last = _left_off(plan)
     ranked, end, explain = _candidates(plan, vector, end)
-    ranked = _best_of_groups(plan, ranked)
-    page, is_more = _next(plan, ranked, last)
+    ranked, names = _best_of_groups(plan, ranked)
+    marks = {item_id: {cursors.mark(name) for name in some} for item_id, some in names.items()}
+    page, is_more = _next(plan, ranked, last, marks)
     cursor = None
     if is_more:
-        seen = _seen(plan) | {_mark(plan, hit) for hit in page}
+        seen = _seen(plan).union(*(marks[hit.item.id] for hit in page))
         order = plan.order
         place: list[JSON] | None = [*order.place_of(page[-1])] if order else None
         cursor = cursors.write(plan.fingerprint, {"pool": end, "last": place}, seen)
@@ -100,19 +101,22 @@ def _judged(plan: Plan, vector: Vector, near: Sequence[Hit], saying: Sequence[Hi
     return [by_id.get(hit.item.id, hit) for hit in saying]
 
 
-def _best_of_groups(plan: Plan, ranked: Ranked) -> Ranked:
+def _best_of_groups(plan: Plan, ranked: Ranked) -> tuple[Ranked, Mapping[str, Sequence[str]]]:
+    """The best hit of each group, or all of them, and by which names a page remembers each."""
     field = plan.question.group_by
     if field is None:
-        return ranked
+        return ranked, {hit.item.id: [hit.item.id] for hit in ranked.hits}
     worths = {hit.item.id: worth for hit, worth in zip(ranked.hits, ranked.worths, strict=True)}
-    hits = grouped(ranked.hits, field)
-    return Ranked(hits, [worths[hit.item.id] for hit in hits])
+    groups = grouped(ranked.hits, field, plan.cuts)
+    return Ranked(groups.hits, [worths[hit.item.id] for hit in groups.hits]), groups.names
 
 
-def _next(plan: Plan, ranked: Ranked, last: Place | None) -> tuple[list[Hit], bool]:
+def _next(
+    plan: Plan, ranked: Ranked, last: Place | None, marks: Mapping[str, set[bytes]]
+) -> tuple[list[Hit], bool]:
     """The next k hits that were not seen, and whether there are more."""
     question, order, seen = plan.question, plan.order, _seen(plan)
-    is_seen = [_mark(plan, hit) in seen for hit in ranked.hits]
+    is_seen = [not seen.isdisjoint(marks[hit.item.id]) for hit in ranked.hits]
     rows = [row for row, done in enumerate(is_seen) if not done]
     if question.diversity is not None and rows:
         rows = diverse(
@@ -142,9 +146,3 @@ def _left_off(plan: Plan) -> tuple[JSON, Place | None]:
 
 def _seen(plan: Plan) -> frozenset[bytes]:
     return plan.cursor.seen if plan.cursor else frozenset()
-
-
-def _mark(plan: Plan, hit: Hit) -> bytes:
-    """What a page remembers of a hit: its group, or itself."""
-    field = plan.question.group_by
-    return cursors.mark(hit.item.id if field is None else key_of(hit, field))

@@ -12,6 +12,7 @@ from enum import StrEnum
 from latent.collection import Collection
 from latent.filters.language import Filter, Where
 from latent.items import JSON, Hit, Item, Modality, Vector, Vectors
+from latent.models.cuts import Cuts
 from service.engine.cursors import Cursor
 from service.engine.parts import Part, Picture, Text, Thing
 from service.engine.relevance import Judge
@@ -83,7 +84,8 @@ class Plan:
 
     `known` are the vectors of items that it names, by id. `apart` are places, `(n, dim)`, whose
     things are left out of the hits. `pool` is how many hits are arranged, in the order `order` if
-    there is one. What `judge` finds less relevant than `least` is left out, too.
+    there is one. What `judge` finds less relevant than `least` is left out, too. `cuts` say what
+    cosines stand for where copies are grouped.
     """
 
     collection: Collection
@@ -97,6 +99,7 @@ class Plan:
     timings: Timings
     judge: Judge
     least: float
+    cuts: Cuts
     apart: Vectors | None = None
 
     @property

@@ -35,12 +35,11 @@ async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckA
     question = relevant_or_not(await desk.run(body.question))
     settings = desk.state.settings
     found = await desk.collection(collection)
-    cuts = registry.cuts(found.space, settings)
     look = await desk.run(asked_look, question.parts, found, settings)
     answer = await desk.search(collection, question)
     copies = await desk.run(copies_question, question, look, found, settings.max_k)
     more = [] if copies is None else (await desk.search(collection, copies)).hits
-    hits = await desk.run(partial(seen, [*answer.hits, *more], look, cuts, settings))
+    hits = await desk.run(partial(seen, [*answer.hits, *more], look, found, settings))
     wanted = body.wanted()
     matches = [one for one in hits if one.is_match(wanted)][: question.k]
     return CheckAnswer(
@@ -49,7 +48,7 @@ async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckA
         is_match=bool(matches),
         tier=tier_of(matches),
         closest=None if look is None else closest(one.tier for one in hits if one.tier),
-        calibrated=cuts.is_fitted,
+        calibrated=registry.cuts(found.space, settings).is_fitted,
         threshold=THRESHOLD if body.threshold is None else body.threshold,
         matches=[MatchAnswer.of_match(one.hit, one.tier) for one in matches],
         took_ms=dict(answer.took_ms),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from PIL import Image, ImageOps
 from latent.items import Item, Modality
 from latent.models.cuts import UNFITTED
 from latent.settings import Settings
+from latent.store import Store
 from service.checks.looks import Look, contents_of, look_at, look_at_item
+from service.checks.stored import look_at_stored
 from service.checks.tiers import RANKS, Tier, closest, tier_of
 from service.engine.parts import Picture, Text
 
@@ -120,18 +123,42 @@ def stored(path: Path, content: bytes, *, treated: int = 1) -> Item:
     )
 
 
-def test_an_item_is_looked_at_in_its_file_only_if_that_is_as_it_was(tmp_path: Path) -> None:
+def test_an_item_is_looked_at_in_its_file_only_if_that_is_as_it_was(
+    tmp_path: Path, store: Store
+) -> None:
+    collection = store.ensure("main")
     path = tmp_path / "a.jpg"
     path.write_bytes(file_of(drawn(0)))
     item = stored(path, path.read_bytes())
     assert look_at_item(item).small is None
-    look = look_at_item(item, SETTINGS)
+    look = look_at_stored(collection, item, SETTINGS)
     assert look.small is not None
-    assert look.picture_hash == FIRST.picture_hash
+    assert look.fine is not None
+    unhashed = look_at_stored(collection, replace(item, picture_hash=None), SETTINGS)
+    assert unhashed.picture_hash == FIRST.picture_hash
     path.write_bytes(file_of(drawn(1)))
-    assert look_at_item(item, SETTINGS).small is None
+    assert look_at_stored(collection, item, SETTINGS).small is None
     path.unlink()
-    assert look_at_item(item, SETTINGS).picture_hash == "ab" * 32
+    assert look_at_stored(collection, item, SETTINGS).picture_hash == "ab" * 32
+
+
+def test_what_lies_over_a_part_makes_a_near_copy_of_the_same_picture() -> None:
+    covered = drawn(0)
+    face = covered.crop((60, 40, 100, 70)).resize((3, 3), Image.Resampling.BOX)
+    covered.paste(face.resize((40, 30), Image.Resampling.NEAREST), (60, 40))
+    look = looked(covered)
+    assert tier_of(FIRST, look, 0.9, UNFITTED) is Tier.NEAR_COPY
+    # With the hash alone such a cover is not seen.
+    assert tier_of(FIRST, replace(look, fine=None), 0.9, UNFITTED) is Tier.SAME_PICTURE
+
+
+def test_without_pixels_hashes_must_be_nearer_for_the_same_picture() -> None:
+    bits = bytearray.fromhex(FIRST.picture_hash or "")
+    for at in range(31):  # 31 of 256 bits: 12 %
+        bits[at] ^= 1
+    other = replace(FIRST, contents=frozenset(["other"]), picture_hash=bits.hex())
+    assert tier_of(FIRST, other, 0.9, UNFITTED) is Tier.SAME_PICTURE
+    assert tier_of(FIRST, replace(other, fine=None), 0.9, UNFITTED) is Tier.NEAR_COPY
 
 
 @pytest.mark.parametrize("treated", [0, 1])

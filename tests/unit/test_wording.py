@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.checks.wording import containment, normalised, resemblance
+from service.checks import wording
+from service.checks.wording import normalised, shingles
 
 LONG = "Two brown dogs run through the deep snow behind a red wooden house in the mountains."
+
+
+def resemblance(one: str, other: str) -> float:
+    return wording.resemblance(shingles(one), shingles(other))
+
+
+def containment(one: str, other: str) -> float:
+    return wording.containment(shingles(one), shingles(other))
 
 
 @pytest.mark.parametrize(
