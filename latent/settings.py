@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(
         50_000_000, gt=0, description="Picture files and uploads with more bytes are refused."
     )
+    max_decode_seconds: float = Field(
+        30, gt=0, description="Pictures that take longer to decode are given up."
+    )
     max_text_bytes: int = Field(
         20_000_000, gt=0, description="Text files with more bytes are refused."
     )

@@ -9,7 +9,9 @@ pixels they look at, and nothing about folders, uploads or the catalog.
 from __future__ import annotations
 
 import math
+import re
 import struct
+import time
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -51,6 +53,9 @@ MARKS = {
 KEPT = 2  # the short side leaves with at least this many times the side a model looks at …
 DRAFTED = 1.5  # … or this many, where libjpeg averages: at 1/8 it need not transform at all
 LONGEST = 16  # … and the long side with at most this many times
+SCAN = b"\xff\xda"  # begins a scan of a JPEG
+MOST_SCANS = 100  # libtiff's limit, too; cameras and tools write up to a dozen
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # of a JPEG; neither a byte nor a restart
 BAND_PIXELS = 4_000_000  # heavy conversions see this much of a picture at a time
 
 UPRIGHT = {
@@ -83,14 +88,19 @@ HOSTILE = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused: files with more bytes, pictures with more pixels."""
+    """What is refused: files with more bytes, pictures with more pixels, or that take too long.
+
+    The time is looked at between the steps of decoding: whenever more bytes are read, and between
+    bands. A single step is not interrupted; what it may cost is bounded by pixels and scans.
+    """
 
     max_pixels: int
     max_bytes: int
+    max_seconds: float = 30.0
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        return cls(settings.max_pixels, settings.max_image_bytes)
+        return cls(settings.max_pixels, settings.max_image_bytes, settings.max_decode_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +120,27 @@ def decode(source: bytes | Path, *, name: str, limits: Limits, side: int) -> Dec
 
     Raises:
         UnreadableImageError: no picture, or a damaged one; says why in one line.
-        ImageTooLargeError: more bytes or pixels than `limits`; nothing was decoded.
+        ImageTooLargeError: more bytes or pixels than `limits`, and nothing was decoded; or it took
+            too long.
         SourceMissingError: the file is not there.
     """
     content = _read(source, name, limits)
+    clock = _Clock(name, limits.max_seconds)
     with _translated(name, content):
         _hush_pillow()
         _let_pillow_go_as_far_as(limits)
-        with Image.open(BytesIO(content), formats=_formats_for(content)) as picture:
+        with Image.open(_Watched(content, clock), formats=_formats_for(content)) as picture:
             width, height = picture.size
             _check_pixels(name, width, height, limits)
             if picture.format in ("JPEG", "MPO"):  # libjpeg decodes at 1/2, 1/4, 1/8 by itself
+                _check_scans(name, content)
                 least = math.ceil(DRAFTED * side)
                 picture.draft(None, (least, least))
                 picture.decodermaxblock = len(content)  # it copies what is left of each block
             picture.load()
             orientation = exif.orientation_of(picture)
             facts = exif.facts_of(picture)
-            small = _shrunk(picture, side)
+            small = _shrunk(picture, side, clock)
             kind = NAMES.get(str(picture.format), str(picture.format).lower())
     if orientation >= 5:
         width, height = height, width
@@ -191,6 +204,51 @@ def _check_pixels(name: str, width: int, height: int, limits: Limits) -> None:
         )
 
 
+class _Clock:
+    """The time one picture may take."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raises ImageTooLargeError once the time is over."""
+        if time.monotonic() > self._end:
+            raise ImageTooLargeError(
+                f"{self._name}: it takes more than {self._seconds:g} seconds to decode"
+            )
+
+
+class _Watched(BytesIO):
+    """Bytes that look at the clock whenever some are read."""
+
+    def __init__(self, content: bytes, clock: _Clock) -> None:
+        super().__init__(content)
+        self._clock = clock
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._clock.check()
+        return super().read(size)
+
+
+def _check_scans(name: str, content: bytes) -> None:
+    """Each scan of a progressive JPEG is a pass over all its pixels, however few bytes it has."""
+    if content.count(SCAN) <= MOST_SCANS:
+        return
+    at, scans = 2, 0
+    while marker := MARKER.search(content, at):
+        at = marker.end()
+        kind = marker[0][1:]
+        if kind == b"\xd9":  # the end; what is behind it, such as a film, may look like anything
+            return
+        if kind not in (b"\x01", b"\xd8"):  # those have no length
+            at += int.from_bytes(content[at : at + 2])
+        scans += kind == SCAN[1:]
+        if scans > MOST_SCANS:
+            raise ImageTooLargeError(f"{name}: more than {MOST_SCANS} scans of the same picture")
+
+
 # --- Pillow's ways --------------------------------------------------------------------------
 
 
@@ -232,7 +290,7 @@ def _let_pillow_go_as_far_as(limits: Limits) -> None:
 # --- pixels ---------------------------------------------------------------------------------
 
 
-def _shrunk(picture: Image.Image, side: int) -> Image.Image:
+def _shrunk(picture: Image.Image, side: int, clock: _Clock) -> Image.Image:
     """RGB, averaged down by a whole number, band by band so that conversions stay small."""
     width, height = picture.size
     factor = max(
@@ -246,6 +304,7 @@ def _shrunk(picture: Image.Image, side: int) -> Image.Image:
     span = _span(picture)
     rows = factor * max(1, BAND_PIXELS // (width * factor))
     for top in range(0, height, rows):
+        clock.check()
         band = picture.crop((0, top, width, min(height, top + rows)))
         small.paste(_rgb(band, span).reduce(factor), (0, top // factor))
     return small
@@ -270,9 +329,10 @@ def _span(picture: Image.Image) -> tuple[float, float] | None:
 def _rgb(band: Image.Image, span: tuple[float, float] | None) -> Image.Image:
     if span is not None:
         low, high = span
-        numbers = np.nan_to_num(
-            np.asarray(band, dtype=np.float64), nan=low, posinf=high, neginf=low
-        )
+        with np.errstate(invalid="ignore"):  # of floats that are no numbers, in the cast already
+            numbers = np.nan_to_num(
+                np.asarray(band, dtype=np.float64), nan=low, posinf=high, neginf=low
+            )
         grey = ((numbers - low) * (255 / max(high - low, 1e-9))).clip(0, 255).round()
         return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
     if band.has_transparency_data:

@@ -242,6 +242,40 @@ def test_a_higher_limit_really_lets_more_through() -> None:
         decoded(png_that_claims(14_000, 14_000), limits=high)
 
 
+def progressive(scans: int) -> bytes:
+    """A JPEG whose last pass over the pixels comes again and again."""
+    jpeg = encoded(half_red_half_blue(64, 64), "JPEG", progressive=True)
+    last = jpeg.rindex(b"\xff\xda")
+    return jpeg[:-2] + jpeg[last:-2] * scans + jpeg[-2:]
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
+    """Two hundred kilobytes of them took two minutes."""
+    assert decoded(progressive(50)).size == (64, 64)
+    with pytest.raises(ImageTooLargeError, match="more than 100 scans"):
+        decoded(progressive(200))
+
+
+@pytest.mark.parametrize("hidden", [b"\xff\x01\xff\xff", b"\xff\xd8\xff\xff"])
+def test_scans_cannot_hide_behind_marks_without_a_length(hidden: bytes) -> None:
+    jpeg = progressive(200)
+    first = jpeg.index(b"\xff\xda")
+    with pytest.raises((ImageTooLargeError, UnreadableImageError)):  # by us, or as no JPEG
+        decoded(jpeg[:first] + hidden + jpeg[first:])
+
+
+def test_a_film_behind_the_end_of_a_jpeg_may_look_like_scans() -> None:
+    jpeg = encoded(half_red_half_blue(64, 64), "JPEG")
+    assert decoded(jpeg + b"\xff\xda" * 10_000).size == (64, 64)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
+def test_a_picture_that_takes_too_long_is_given_up(kind: str) -> None:
+    no_time = Limits(LIMITS.max_pixels, LIMITS.max_bytes, max_seconds=-1)
+    with pytest.raises(ImageTooLargeError, match="seconds to decode"):
+        decoded(encoded(half_red_half_blue(), kind), limits=no_time)
+
+
 def test_too_many_bytes_are_refused() -> None:
     content = encoded(half_red_half_blue())
     with pytest.raises(ImageTooLargeError, match="the limit is 50"):
