@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from benchmarks import answers, embed
+from benchmarks import answers, embed, index
 from benchmarks.bench import Bench
 from benchmarks.running import run, tell
 from latent.terminal import warn
 
-BENCHES = {"answers": answers.SECTIONS, "embed": embed.SECTIONS}
+BENCHES = {"answers": answers.SECTIONS, "embed": embed.SECTIONS, "index": index.SECTIONS}
 
 
 @click.command()

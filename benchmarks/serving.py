@@ -41,6 +41,7 @@ class Service:
 
     port: int
     client_cores: frozenset[int]
+    pid: int
 
     def ask(self, path: str, *, clients: int, seconds: float, seed: str) -> Answers:
         """Have clients ask for a while; without a seed all ask the same."""
@@ -67,7 +68,7 @@ class Service:
 def embeddings(bench: Bench, model: str) -> Iterator[Row]:
     """The similarity app, asked for vectors of short texts."""
     name = bench.name_of(model)
-    with _serving(bench, name, "similarity", bench.folder / "none") as service:
+    with serving(bench, name, "similarity", bench.folder / "none") as service:
         yield from _rows(bench, service, EMBEDDINGS, name, f"{model}, embeddings")
 
 
@@ -77,7 +78,7 @@ def queries(bench: Bench) -> Iterator[Row]:
     settings = bench.settings(data=data, model=MINI)
     with open_store(settings) as store:
         index([bench.small.folder], store.ensure("bench"), store.embedder(), settings)
-    with _serving(bench, MINI, "search", data) as service:
+    with serving(bench, MINI, "search", data) as service:
         yield from _rows(bench, service, QUERY, MINI, f"{MINI}, queries of {bench.count} photos")
 
 
@@ -161,7 +162,7 @@ def _own_ms(bench: Bench, name: str, *, seed: int) -> float:
 
 
 @contextmanager
-def _serving(bench: Bench, name: str, app: str, data: Path) -> Iterator[Service]:
+def serving(bench: Bench, name: str, app: str, data: Path) -> Iterator[Service]:
     cores, client_cores = _cores()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -179,7 +180,7 @@ def _serving(bench: Bench, name: str, app: str, data: Path) -> Iterator[Service]
         )
         try:
             _wait(process, port, log)
-            yield Service(port, client_cores)
+            yield Service(port, client_cores, process.pid)
         finally:
             process.terminate()
             process.wait()

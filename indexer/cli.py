@@ -30,6 +30,7 @@ from rich.text import Text
 from indexer import export as exports
 from indexer.differences import differences
 from indexer.pipeline import index as run_index
+from indexer.plan import plan
 from indexer.report import Report
 from indexer.sources import require
 from indexer.watch import follow
@@ -436,4 +437,4 @@ def _table(*names: str) -> Table:
     return table
 
 
-commands: list[click.Command] = [index, collections, stats, verify, repair, export]
+commands: list[click.Command] = [index, collections, stats, plan, verify, repair, export]

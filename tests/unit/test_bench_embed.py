@@ -10,7 +10,7 @@ import pages
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import answers, embed
+from benchmarks import answers, embed, index
 from benchmarks.__main__ import main
 from benchmarks.bench import Bench
 from benchmarks.hardware import hardware, peak_int8
@@ -69,4 +69,4 @@ def test_clients_ask_what_the_service_takes() -> None:
 
 def test_the_page_on_benches_names_every_part_and_no_other() -> None:
     parts = pages.rows_in(pages.sections(pages.read("docs/reference/benchmarks.md"))["Parts"])
-    assert set(parts) == {*embed.SECTIONS, *answers.SECTIONS}
+    assert set(parts) == {*embed.SECTIONS, *answers.SECTIONS, *index.SECTIONS}

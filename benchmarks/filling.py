@@ -1,0 +1,99 @@
+"""Collections of drawn vectors, and their true neighbours.
+
+Knows nothing about what is measured on them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.bench import Bench
+from benchmarks.vectors import Drawn, draw
+from latent.collection import Collection
+from latent.index.bases import Base, Kind
+from latent.index.exact import MARGIN
+from latent.index.recall import Questions, lines_of
+from latent.items import Item, Modality, Vectors
+from latent.store import Store
+from latent.wiring import open_store
+
+NAME = "bench"
+AT = 10
+QUESTIONS = 200
+AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A collection of `drawn.things`, in the order of their ids, and how long its parts took.
+
+    Every third is a text, the others are images; `lot` is a random number below `len(things)`.
+    """
+
+    store: Store
+    collection: Collection
+    drawn: Drawn
+    data: Path
+    put_seconds: float
+    publish_seconds: float
+
+    @property
+    def questions(self) -> dict[str, Vectors]:
+        return {"image": self.drawn.like_things, "text": self.drawn.in_words}
+
+    def found(self, question: NDArray[np.float32], k: int = AT) -> list[int]:
+        """Positions of the nearest, best first."""
+        return [int(hit.item.id) for hit in self.collection.nearest(question, k)]
+
+
+def lots(n: int) -> NDArray[np.int64]:
+    """The lot of each thing."""
+    return np.random.default_rng(n).permutation(n)
+
+
+@contextmanager
+def filled(bench: Bench, n: int, dim: int) -> Iterator[Filled]:
+    """A collection of n vectors with its snapshot."""
+    drawn = draw(n, dim, questions=QUESTIONS)
+    data = bench.folder / f"index-{n}-{dim}"
+    settings = bench.settings(data=data, model=f"vectors:{dim}", min_relevance=0)
+    lot = lots(n)
+    with open_store(settings) as store:
+        collection = store.ensure(NAME)
+        started = time.perf_counter()
+        for start in range(0, n, AT_ONCE):
+            collection.put([_item(drawn, lot, i) for i in range(start, min(n, start + AT_ONCE))])
+        put = time.perf_counter() - started
+        started = time.perf_counter()
+        collection.publish(force=True)
+        publish = time.perf_counter() - started
+        yield Filled(store, collection, drawn, data, put, publish)
+
+
+def _item(drawn: Drawn, lot: NDArray[np.int64], i: int) -> Item:
+    modality = Modality.IMAGE if i % 3 else Modality.TEXT
+    return Item(str(i), modality, drawn.things[i], uri=str(i), metadata={"lot": int(lot[i])})
+
+
+def recall(
+    things: Vectors, questions: Vectors, answers: list[list[int]], *, line: NDArray[np.float32]
+) -> float:
+    """The share of the ten nearest among answers; what is as near as the tenth counts."""
+    found = sum(
+        int((things[answer] @ question >= least - MARGIN).sum())
+        for question, answer, least in zip(questions, answers, line, strict=True)
+    )
+    return found / (AT * len(questions))
+
+
+def true_lines(things: Vectors, questions: Vectors) -> NDArray[np.float32]:
+    """The score of the tenth nearest of each question, by comparing all."""
+    base = Base(Kind.EXACT, np.arange(len(things), dtype=np.int64), things, None)
+    return lines_of(base, Questions(questions, np.full(len(questions), -1, np.int64)))

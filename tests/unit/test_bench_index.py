@@ -1,0 +1,70 @@
+"""The bench of the index, on a thousand vectors: its figures mean nothing, its arithmetic does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import graphs, index
+from benchmarks.bench import Bench
+from benchmarks.filling import AT, recall, true_lines
+from benchmarks.restarted import resident
+from benchmarks.rows import UnmeasuredError
+from benchmarks.vectors import draw
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, is_quick=True)
+
+
+def test_drawn_vectors_are_the_same_again_and_words_lie_elsewhere() -> None:
+    drawn, again = (draw(1_000, 48, questions=50) for _ in range(2))
+    for name in ("things", "like_things", "in_words"):
+        rows = getattr(drawn, name)
+        assert np.array_equal(rows, getattr(again, name))
+        assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    centre = drawn.things.mean(axis=0)
+    assert (drawn.like_things @ centre).mean() > (drawn.in_words @ centre).mean() + 0.2
+    nearest = (drawn.in_words @ drawn.things.T).max(axis=1)
+    assert nearest.mean() > (drawn.in_words @ drawn.things.T).mean() + 0.2
+
+
+def test_recall_counts_what_is_as_near_as_the_tenth() -> None:
+    drawn = draw(300, 16, questions=4)
+    lines = true_lines(drawn.things, drawn.like_things)
+    order = np.argsort(-(drawn.like_things @ drawn.things.T), axis=1)
+    best, none = order[:, :AT].tolist(), order[:, -AT:].tolist()
+    assert recall(drawn.things, drawn.like_things, best, line=lines) == 1
+    assert recall(drawn.things, drawn.like_things, none, line=lines) == 0
+    half = [a[:5] + b[:5] for a, b in zip(best, none, strict=True)]
+    assert recall(drawn.things, drawn.like_things, half, line=lines) == 0.5
+
+
+@pytest.mark.parametrize("name", index.PEERS)
+def test_graphs_of_others_find_what_is_near(tmp_path: Path, name: str) -> None:
+    drawn = draw(500, 32, questions=10)
+    try:
+        graph = index.PEERS[name](drawn.things, tmp_path, threads=1, effort=64)
+    except UnmeasuredError as error:
+        pytest.skip(str(error))
+    answers = graph.answers(drawn.like_things, AT)
+    lines = true_lines(drawn.things, drawn.like_things)
+    assert recall(drawn.things, drawn.like_things, answers, line=lines) > 0.8
+    assert graph.size > 500 * 32
+    assert graphs.rate(lambda one: graph.ask(one, AT), drawn.like_things, threads=2, rounds=1) > 0
+
+
+def test_half_of_a_collection_is_dropped_and_its_room_given_back(quick: Bench) -> None:
+    rows = {row.name: row for row in index.deletes(quick, 100_000)}
+    assert len(rows) == 5
+    assert [row.value for name, row in rows.items() if "recall" in name] == [1.0] * 4
+    assert all(row.met for row in rows.values())
+
+
+def test_memory_is_told_in_bytes() -> None:
+    import os
+
+    assert 10**7 < resident(os.getpid()) < 10**11
