@@ -1,4 +1,4 @@
-"""The commands for things in: index, collections, stats, verify, repair, export.
+"""The commands for things in: index, collections, stats, verify, repair, export; and `backups`.
 
 Results go to standard output, talk and progress to standard error. Knows nothing about how
 things are read or searched.
@@ -28,6 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from indexer import export as exports
+from indexer.backups import backup, restore
 from indexer.differences import differences
 from indexer.pipeline import index as run_index
 from indexer.plan import plan
@@ -437,4 +438,6 @@ def _table(*names: str) -> Table:
     return table
 
 
-commands: list[click.Command] = [index, collections, stats, plan, verify, repair, export]
+commands: list[click.Command] = [
+    *(index, collections, stats, plan, verify, repair, export, backup, restore),
+]
