@@ -8,4 +8,11 @@ that follows it) → `filters/`, `columns/` (which items) → `wiring` (settings
 Knows no files to crawl and no web.
 """
 
+import os
+
+# Searches run beside each other, a core each. BLAS would share out the product of each among all
+# cores, and wait for the last of them: on a busy machine that takes ten times as long. It is asked
+# before numpy is loaded, and a number that is set already stays.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 __version__ = "0.1.0"
