@@ -43,8 +43,10 @@ from service.routes import (
     duplicates,
     embeddings,
     facets,
+    groups,
     health,
     items,
+    maps,
     models,
     query,
     rerank,
@@ -60,7 +62,7 @@ SIMILARITY_ROUTES = [
 ]
 SEARCH_ROUTES = [
     *(module.routes for module in (query, check, duplicates, items, collections)),
-    *(module.routes for module in (facets, thumbnails)),
+    *(module.routes for module in (facets, thumbnails, maps, groups)),
     *SIMILARITY_ROUTES,
 ]
 

@@ -18,6 +18,7 @@ from latent.settings import Settings
 from latent.terminal import FAILED, command_options, console, out, print_json, warn
 from service.commands.alike import check, similar
 from service.commands.checks import classify, duplicates
+from service.commands.explore import draw_map, groups
 from service.commands.keys import keys
 from service.commands.walk import walk
 
@@ -285,6 +286,8 @@ commands: list[click.Command] = [
     similar,
     check,
     duplicates,
+    draw_map,
+    groups,
     classify,
     serve,
     keys,

@@ -156,8 +156,11 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
             metrics.watch_door(state.door)
             metrics.watch_collections(store.collections)
             warm = partial(keep_warming, state.readiness, lambda: warm_store(store))
-            async with _in_background(partial(keep_publishing, store)), _in_background(warm):
-                yield state
+            try:
+                async with _in_background(partial(keep_publishing, store)), _in_background(warm):
+                    yield state
+            finally:
+                await asyncio.to_thread(state.explorer.close)
 
 
 def door_of(settings: Settings) -> Door:

@@ -35,15 +35,15 @@ def contact_sheet(
     width = GAP + columns * (CELL + GAP)
     sheet = Image.new("RGB", (width, 2 * GAP + 30 + rows * (CELL + 2 * LINE + GAP)), PAPER)
     pen = ImageDraw.Draw(sheet)
-    pen.text((GAP, GAP), textwrap.shorten(title, width // 11), INK, _font(22))
+    pen.text((GAP, GAP), textwrap.shorten(title, width // 11), INK, font(22))
     for place, hit in enumerate(hits):
         left = GAP + (place % columns) * (CELL + GAP)
         top = 2 * GAP + 30 + (place // columns) * (CELL + 2 * LINE + GAP)
         sheet.paste(_cell(hit, limits), (left, top))
-        pen.text((left, top + CELL + 4), f"{hit.score:.3f}", INK, _font(16))
+        pen.text((left, top + CELL + 4), f"{hit.score:.3f}", INK, font(16))
         name = hit.item.uri or hit.item.id
         short = name if len(name) <= 30 else "…" + name[-29:]
-        pen.text((left, top + CELL + 4 + LINE), short, QUIET, _font(14))
+        pen.text((left, top + CELL + 4 + LINE), short, QUIET, font(14))
     return sheet
 
 
@@ -87,12 +87,12 @@ def _cell(hit: Hit, limits: Limits) -> Image.Image:
 def _card(text: str) -> Image.Image:
     card = Image.new("RGB", (CELL, CELL), CARD)
     lines = textwrap.wrap(" ".join(text.split()), 28, max_lines=11, placeholder=" …")
-    ImageDraw.Draw(card).multiline_text((14, 14), "\n".join(lines), INK, _font(14), spacing=6)
+    ImageDraw.Draw(card).multiline_text((14, 14), "\n".join(lines), INK, font(14), spacing=6)
     return card
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """A font of the system, or Pillow's own, which knows no more than English letters."""
     for name in (
         "NotoSans-Regular.ttf",

@@ -1,5 +1,7 @@
 """Looking around in a collection, before and after a question: pure Python over numpy, no web.
 
 Reading order: `facets` (what there is to filter by) → `pictures` and `thumbnails` (what items look
-like).
+like) → `cloud` (all items as points) → `clustering` (who is near whom) → `projecting` (a map),
+`groups` and `naming` with `vocabulary` → `landscape` (all of that, `kept`) → `surveys` (as it is
+now) → `explorer` (all of it for a store).
 """

@@ -12,19 +12,28 @@ from latent.filters.language import Where
 from latent.items import Modality
 from latent.store import Store
 from service.explore.facets import Facets, facets_of
+from service.explore.surveys import Surveys
 from service.explore.thumbnails import Thumbnail, Thumbnails
 
 MOST_KEPT = 64  # answers
 
 
 class Explorer:
-    """Facets and thumbnails of a store. Safe to use from many threads."""
+    """Looks around in a store. Safe to use from many threads.
+
+    `surveys` are the maps and groups of its collections.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.surveys = Surveys(store)
         self._thumbnails = Thumbnails(store.settings)
         self._keeping = threading.Lock()
         self._facets: OrderedDict[str, Facets] = OrderedDict()
+
+    def close(self) -> None:
+        """Stop what goes on in the background, and wait for it."""
+        self.surveys.close()
 
     def facets(
         self,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -80,3 +84,52 @@ def test_an_item_without_a_picture_says_why(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
     answer = client.get("/v1/collections/main/thumbnails/nobody")
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_item")
+
+
+def test_a_map_is_built_in_the_background_and_followed(client: TestClient) -> None:
+    colours = ["red", "green", "blue"]
+    things = [{"id": f"{c}/{n}", "text": f"{c} thing {n}"} for c in colours for n in range(12)]
+    client.put("/v1/collections/main/items", json={"items": things})
+    url = "/v1/collections/main/map"
+    assert client.get(url).json() == {
+        "collection": "main",
+        "state": "none",
+        "building": None,
+        "map": None,
+        "points": None,
+    }
+    assert client.get("/v1/collections/main/groups").json()["groups"] == []
+    assert client.post(url, json={"method": "pca"}).status_code == 200
+    found = ready(client, url)
+    assert found["map"]["method"] == "pca"
+    assert (found["map"]["fitted"], found["map"]["gap"]) == (36, None)
+    x, y, group = (
+        column(found, name, form) for name, form in (("x", "<f4"), ("y", "<f4"), ("group", "<i4"))
+    )
+    assert len(x) == len(y) == len(group) == len(found["points"]["ids"]) == 36
+    assert max(abs(x).max(), abs(y).max()) <= 1
+
+    client.put("/v1/collections/main/items", json={"items": [{"id": "new", "text": "red thing 3"}]})
+    later = ready(client, url)
+    assert (later["map"]["items"], later["map"]["placed"]) == (37, 1)
+    assert (column(later, "x")[:36] == x).all()
+
+    groups = client.get("/v1/collections/main/groups").json()
+    tops = [one for one in groups["groups"] if one["parent"] is None]
+    assert sum(one["items"] for one in tops) == 37
+    assert {one["words"][0] for one in tops} == set(colours)
+    assert all(one["central"] for one in tops)
+
+
+def ready(client: TestClient, url: str) -> dict[str, Any]:
+    """The map, when it is there."""
+    for _ in range(10_000):
+        found: dict[str, Any] = client.get(url).json()
+        if found["state"] == "ready":
+            break
+        assert found["state"] == "building", found
+    return found
+
+
+def column(found: dict[str, Any], name: str, form: str = "<f4") -> NDArray[Any]:
+    return np.frombuffer(base64.b64decode(found["points"][name]), form)

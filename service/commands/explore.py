@@ -1,0 +1,99 @@
+"""`map` and `groups` at a prompt. Imports what a command needs when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from latent.items import JSON
+from latent.settings import Settings
+from latent.terminal import command_options, console, out, print_json
+
+if TYPE_CHECKING:
+    from service.explore.surveys import Survey
+
+METHODS = ("tsne", "pca")
+
+
+@click.command("map")
+@click.option("--out", "path", type=click.Path(path_type=Path), help="Draw it into this picture.")
+@click.option("--method", type=click.Choice(METHODS), help="How it is drawn, if it is built.")
+@click.option("--rebuild", is_flag=True, help="Build it anew, groups too.")
+@click.option("--collection", metavar="NAME", help="Which collection.")
+@command_options
+def draw_map(
+    settings: Settings,
+    as_json: bool,
+    *,
+    path: Path | None,
+    method: str | None,
+    rebuild: bool,
+    collection: str | None,
+) -> None:
+    """Build the map of a collection if there is none, and say how good it is."""
+    from service.commands.map_picture import drawn
+    from service.commands.sheet import write_sheet
+    from service.routes.maps import AboutAnswer
+
+    with _surveyed(settings, collection, method, rebuild=rebuild) as survey:
+        about = AboutAnswer.of(survey).model_dump(mode="json")
+        if path is not None:
+            write_sheet(drawn(survey), path)
+    if as_json:
+        print_json({**about, "out": None if path is None else str(path)})
+        return
+    for name, value in about.items():
+        out.print(f"{name:16} {'–' if value is None else value}")
+
+
+@click.command()
+@click.option("--rebuild", is_flag=True, help="Build them anew, the map too.")
+@click.option("--collection", metavar="NAME", help="Which collection.")
+@command_options
+def groups(settings: Settings, as_json: bool, *, rebuild: bool, collection: str | None) -> None:
+    """List the groups of a collection in two levels, and what is like nothing else."""
+    from service.routes.groups import groups_of, outliers_of
+
+    with _surveyed(settings, collection, None, rebuild=rebuild) as survey:
+        found, strange = groups_of(survey), outliers_of(survey)
+    if as_json:
+        listed: list[JSON] = [one.model_dump(mode="json") for one in found]
+        outliers: list[JSON] = [one.model_dump(mode="json") for one in strange]
+        print_json({"groups": listed, "outliers": outliers})
+        return
+    for top in found:
+        if top.parent is None:
+            out.print(f"{top.items:7}  {', '.join(top.words) or f'group {top.number}'}")
+            for one in found:
+                if one.parent == top.number:
+                    name = ", ".join(one.words) or f"group {one.number}"
+                    out.print(f"{one.items:14}  {name}")
+    out.print(f"{len(strange)} items are like nothing else")
+
+
+@contextmanager
+def _surveyed(
+    settings: Settings, name: str | None, method: str | None, *, rebuild: bool
+) -> Iterator[Survey]:
+    """The map and groups of a collection, built if need be."""
+    from latent.wiring import open_store
+    from service.explore.projecting import Method
+    from service.explore.surveys import Surveys
+
+    with open_store(settings, must_exist=True) as store:
+        collection = store.collection(name or settings.collection)
+        surveys = Surveys(store)
+        found = None if rebuild or method else surveys.of(collection)
+        if found is None:
+            with console.status("building the map") as status:
+
+                def tell(step: str, done: float) -> None:
+                    status.update(f"building the map: {step}, {done:.0%}")
+
+                wanted = Method(method) if method else None
+                found = surveys.build(collection, wanted, progress=tell)
+        yield found

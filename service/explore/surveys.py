@@ -1,0 +1,179 @@
+"""Landscapes of collections as they are now: kept in memory, followed, built one at a time.
+
+Building goes on in a thread of its own and can be asked how far it is. Knows nothing about how a
+landscape is found.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent.collection import Collection
+from latent.errors import NearfieldError, OverloadedError, UnsupportedMediaError
+from latent.items import Modality
+from latent.store import Store
+from service.explore import landscape
+from service.explore.cloud import Cloud, cloud_of
+from service.explore.landscape import Landscape
+from service.explore.projecting import Method, best_method, require
+from service.explore.vocabulary import Vocabulary, vocabulary_of
+
+log = logging.getLogger(__name__)
+
+WAIT = 30  # seconds after which to ask again while another landscape is built
+
+
+class StoppedError(NearfieldError):
+    """A landscape is no longer wanted, for the service ends."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """A landscape at a sequence, with the ids and modalities, `(n,)`, of its items."""
+
+    landscape: Landscape
+    sequence: int
+    ids: list[str]
+    is_text: NDArray[np.bool_]
+
+    def id_of(self, key: int) -> str | None:
+        """The id of the item of a key; None if it is gone."""
+        keys = self.landscape.keys
+        place = int(np.searchsorted(keys, key))
+        return self.ids[place] if place < len(keys) and keys[place] == key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """How far a landscape is, from 0 to 1; `failure` says why it was given up."""
+
+    step: str = "waiting"
+    done: float = 0.0
+    failure: str | None = None
+
+
+class Surveys:
+    """The landscapes of a store. Safe to use from many threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._looking = threading.Lock()
+        self._surveys: dict[str, Survey] = {}
+        self._buildings: dict[str, Building] = {}
+        self._at_work = threading.Lock()
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def close(self) -> None:
+        """Stop what is being built, and wait for it."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def of(self, collection: Collection) -> Survey | None:
+        """The landscape as it is now; None where none was built."""
+        uid, sequence = collection.views.name, collection.sequence
+        with self._looking:
+            held = self._surveys.get(uid)
+            if held is not None and held.sequence == sequence:
+                return held
+            before = held.landscape if held is not None else landscape.load(collection.views)
+            cloud = cloud_of(collection) if before is not None else None
+            if before is None or cloud is None or (not before.groups and len(cloud)):
+                return None  # there was nothing yet when it was built
+            now = landscape.followed(before, cloud)
+            if now is not before:
+                landscape.save(collection.views, now)
+            return self._hold(uid, now, cloud)
+
+    def building(self, collection: Collection) -> Building | None:
+        """How far it is being built; None where it is not."""
+        return self._buildings.get(collection.views.name)
+
+    def begin(self, collection: Collection, method: Method | None = None) -> Building:
+        """Build it anew in the background, unless that is being done.
+
+        Raises:
+            InputError: the package of the method is not installed.
+            OverloadedError: the landscape of another collection is being built.
+        """
+        require(method or best_method())
+        uid = collection.views.name
+        if not self._at_work.acquire(blocking=False):
+            known = self._buildings.get(uid)
+            if known is not None and known.failure is None:
+                return known
+            raise OverloadedError("another map is being built; try later", WAIT)
+        self._buildings[uid] = Building()
+        thread = threading.Thread(
+            target=self._build_quietly, args=(collection, method), name="landscape", daemon=True
+        )
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+        thread.start()
+        return self._buildings[uid]
+
+    def build(
+        self,
+        collection: Collection,
+        method: Method | None = None,
+        *,
+        progress: Callable[[str, float], None] = lambda step, done: None,
+    ) -> Survey:
+        """Build it anew, in the calling thread.
+
+        Raises:
+            InputError: the package of the method is not installed.
+            StoreError: it cannot be kept.
+        """
+        progress("reading", 0.0)
+        cloud = cloud_of(collection)
+        progress("words", 0.0)
+        made = landscape.built(
+            cloud,
+            self.vocabulary(collection),
+            method or best_method(),
+            threads=self._store.settings.threads,
+            progress=progress,
+        )
+        landscape.save(collection.views, made)
+        with self._looking:
+            return self._hold(collection.views.name, made, cloud)
+
+    def vocabulary(self, collection: Collection) -> Vocabulary | None:
+        """Everyday words in the collection's space; None where its model places no texts."""
+        try:
+            return vocabulary_of(self._store.embedder_for(collection), collection.views.parent)
+        except UnsupportedMediaError:
+            return None
+
+    def _hold(self, uid: str, now: Landscape, cloud: Cloud) -> Survey:
+        held = Survey(now, cloud.sequence, cloud.ids, cloud.of(Modality.TEXT))
+        self._surveys[uid] = held
+        return held
+
+    def _build_quietly(self, collection: Collection, method: Method | None) -> None:
+        uid = collection.views.name
+
+        def progress(step: str, done: float) -> None:
+            if self._stop.is_set():
+                raise StoppedError("the service ends")
+            self._buildings[uid] = Building(step, done)
+
+        try:
+            self.build(collection, method, progress=progress)
+            del self._buildings[uid]
+        except NearfieldError as error:
+            log.warning("the map of %r was not built: %s", collection.name, error)
+            self._buildings[uid] = replace(self._buildings[uid], failure=str(error))
+        except Exception:
+            log.exception("the map of %r was not built", collection.name)
+            failure = "building failed; the log of the service has the details"
+            self._buildings[uid] = replace(self._buildings[uid], failure=failure)
+        finally:
+            self._at_work.release()
