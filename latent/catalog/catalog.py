@@ -13,11 +13,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 
-import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from latent.catalog import field_cells, fields, keywords, names, reads, tables, vector_table, writes
+from latent.catalog import (
+    field_cells,
+    fields,
+    gone,
+    keywords,
+    names,
+    reads,
+    tables,
+    vector_table,
+    writes,
+)
 from latent.catalog.changes import (
     Cells,
     Change,
@@ -342,17 +351,31 @@ class Catalog:
     # --- for the index ------------------------------------------------------------------------
 
     def changes_since(self, entry: Entry, sequence: int) -> Changes:
-        """All that changed after `sequence`, seen at one moment; from 0, everything there is."""
-        its = (items.c.collection_id == entry.id, items.c.sequence > sequence)
-        gone = select(tombstones.c.key).where(
-            tombstones.c.collection_id == entry.id, tombstones.c.sequence > sequence
-        )
+        """All that changed after `sequence`, seen at one moment; from 0, everything there is.
+
+        Everything as well where it is no longer known what was dropped since then.
+        """
         with self._reading() as connection:
-            number = reads.sequence(connection, entry)
+            went = gone.since(connection, entry, sequence)
+            its = (items.c.collection_id == entry.id, items.c.sequence > went.since)
             keys = reads.keys_where(connection, its)
             vectors = vector_table.read(connection, keys, entry.space.dim)
-            dropped = connection.execute(gone).scalars().all() if sequence else []
-        return Changes(number, keys, vectors, np.array(dropped, np.int64))
+        return Changes(went.sequence, keys, vectors, went.keys, is_whole=went.is_whole)
+
+    def is_followed_from(self, entry: Entry, sequence: int) -> bool:
+        """Whether all that was dropped after `sequence` is still known.
+
+        Raises:
+            UnknownCollectionError: the collection was deleted meanwhile.
+        """
+        return self._now(entry).pruned <= sequence
+
+    def prune(self, entry: Entry, until: int) -> None:
+        """Forget which items were dropped up to a number of the sequence."""
+        is_more = until > 0
+        while is_more:
+            with self._writing() as connection:
+                is_more = gone.prune(connection, entry, until)
 
     @contextmanager
     def everything(self, entry: Entry) -> Iterator[Everything]:

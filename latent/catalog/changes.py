@@ -125,9 +125,13 @@ class Everything:
 
 @dataclass(slots=True)
 class Changes:
-    """What changed after some sequence: rows to take in, keys to forget, and the sequence now."""
+    """What changed after some sequence: rows to take in, keys to forget, and the sequence now.
+
+    `is_whole`: these are all items there are, whatever was known before.
+    """
 
     sequence: int
     keys: Keys
     vectors: Vectors
     dropped: Keys = field(default_factory=lambda: np.empty(0, np.int64))
+    is_whole: bool = False

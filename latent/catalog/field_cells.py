@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
-from latent.catalog import reads
+from latent.catalog import gone
 from latent.catalog.changes import Cells, Part, Wanted
 from latent.catalog.database import plain_rows
 from latent.catalog.rows import Entry, writer
-from latent.catalog.tables import tombstones
 from latent.items import Modality
 
 AT_ONCE = 50_000
@@ -22,15 +21,9 @@ AT_ONCE = 50_000
 
 def read(connection: Connection, entry: Entry, since: int, wanted: Sequence[Wanted]) -> Cells:
     """The fields of all items that changed after a number of the sequence; from 0, of all."""
-    number, pruned = reads.heads(connection, entry)
-    is_whole = since <= 0 or since < pruned
-    since = 0 if is_whole else since
-    parts = list(_parts(connection, entry, since, wanted))
-    gone = select(tombstones.c.key).where(
-        tombstones.c.collection_id == entry.id, tombstones.c.sequence > since
-    )
-    dropped = [] if is_whole else connection.execute(gone).scalars().all()
-    return Cells(number, is_whole, parts, np.array(dropped, np.int64))
+    went = gone.since(connection, entry, since)
+    parts = list(_parts(connection, entry, went.since, wanted))
+    return Cells(went.sequence, went.is_whole, parts, went.keys)
 
 
 def _parts(

@@ -30,7 +30,8 @@ Condition: TypeAlias = ColumnElement[bool] | TextClause
 class Entry:
     """A collection as the catalog knows it. `uid` is never used again, `id` may be.
 
-    `quantisation` names the codes it is to be searched by (`latent.index.bases`).
+    `quantisation` names the codes it is to be searched by (`latent.index.bases`); `pruned` is the
+    number up to which it is no longer known which items were dropped.
     """
 
     id: int
@@ -39,6 +40,7 @@ class Entry:
     space: Space
     sequence: int
     quantisation: str = "sq8"
+    pruned: int = 0
 
 
 def conditions(
@@ -131,4 +133,7 @@ def to_space(stored: dict[str, Any]) -> Space:
 
 def to_entry(row: Row[Any]) -> Entry:
     """The collection a row holds."""
-    return Entry(row.id, row.uid, row.name, to_space(row.space), row.sequence, row.quantisation)
+    space = to_space(row.space)
+    return Entry(
+        row.id, row.uid, row.name, space, row.sequence, row.quantisation, pruned=row.pruned
+    )

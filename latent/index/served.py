@@ -55,7 +55,9 @@ class Served:
         self.index = FaissIndex(snapshot.base if snapshot else empty_base(dim))
 
     def take(self, changes: Changes) -> None:
-        """Take in what changed since."""
+        """Take in what changed since, or everything there is."""
+        if changes.is_whole and self.sequence:
+            self.snapshot, self.index = None, FaissIndex(empty_base(self.index.dim))
         if len(changes.keys):
             self.index.add(changes.keys, changes.vectors)
         if len(changes.dropped):
@@ -204,6 +206,8 @@ class ServedIndex:
             served = self._served
             if served is None:
                 served = self._served = self._opened()
+            elif not self._catalog.is_followed_from(self._entry, served.sequence):
+                served = self._served = self._opened()  # from a snapshot that is new enough
             elif self._catalog.sequence(self._entry) != served.sequence:
                 self._catch_up(served)
             return served
@@ -241,6 +245,7 @@ class ServedIndex:
 
     def _publish(self, threads: int | None) -> None:
         dim = self._space.dim
+        before = snapshot.sequences(self._folder)
         with snapshot.drafted(self._folder) as fresh:
             with self._catalog.everything(self._entry) as now:
                 snapshot.write_vectors(fresh, now.keys, self._going(now.parts), dim)
@@ -256,6 +261,8 @@ class ServedIndex:
         self._adopted()
         snapshot.discard(self._folder, keep=now.sequence)
         try:
+            # Who follows from the snapshot before, or from later on, can go on doing so.
+            self._catalog.prune(self._entry, max(before, default=0))
             self._catalog.sequence(self._entry)
         except UnknownCollectionError:  # deleted meanwhile, and the folder made again by this
             shutil.rmtree(self._folder, ignore_errors=True)
