@@ -117,7 +117,15 @@ def ask(
         question = Question([Part(Text(text))], FIRST, modality=modality, min_relevance=0)
         plan = engine.plan(name, question)
         if not is_learnt:
-            plan = replace(plan, judge=Judge(plan.collection, {Modality.TEXT: 1.0}, None))
+            plan = replace(
+                plan,
+                judge=Judge(
+                    plan.collection,
+                    {Modality.TEXT: 1.0},
+                    None,
+                    partial(store.chance, plan.collection),
+                ),
+            )
         answers.append(engine.answer(plan, [where]))
     return answers
 

@@ -27,6 +27,7 @@ from latent.index.acknowledged import Acknowledged
 from latent.index.questions import PHRASES
 from latent.index.served import Limits
 from latent.items import Vectors
+from latent.models import chance
 from latent.models.embedder import Embedder
 from latent.models.loaded import LoadedModels
 from latent.settings import Settings
@@ -53,6 +54,8 @@ class Store:
         self._models = models
         self._opening = threading.RLock()
         self._collections: dict[str, Collection] = {}
+        self._placing = threading.Lock()
+        self._chance: dict[str, Vectors | None] = {}
 
     def close(self) -> None:
         """Let go of everything that is open."""
@@ -185,6 +188,21 @@ class Store:
         except (ModelUnavailableError, UnsupportedMediaError) as error:
             log.info("no questions in words for %s: %s", space, error)
         return None
+
+    def chance(self, collection: Collection) -> Vectors | None:
+        """The places of questions that hardly anything answers, placed once for each space.
+
+        None where no model of the space takes texts.
+        """
+        space = collection.space
+        with self._placing:
+            if space.fingerprint not in self._chance:
+                try:
+                    self._chance[space.fingerprint] = chance.placed(self.embedder_for(collection))
+                except (ModelUnavailableError, UnsupportedMediaError, SpaceMismatchError) as error:
+                    log.info("no chance questions for %s: %s", space, error)
+                    self._chance[space.fingerprint] = None
+            return self._chance[space.fingerprint]
 
     def _opened(self, entry: Entry) -> Collection:
         with self._opening:

@@ -112,7 +112,11 @@ def search(
             pool=pool,
             min_relevance=min_relevance,
         )
-        answer = QueryEngine(store).search(collection or settings.collection, question)
+        name = collection or settings.collection
+        answer = QueryEngine(store).search(name, question)
+        candidates = (
+            1 if answer.hits else store.collection(name).count(where=question.where, modality=only)
+        )
     if sheet is not None:
         from latent.media.decode import Limits
         from service.commands.sheet import contact_sheet, write_sheet
@@ -127,7 +131,7 @@ def search(
     elif answer.hits:
         out.print(hits_table(answer.hits))
     else:
-        console.print(nothing_found(question, settings))
+        console.print(nothing_found(question, settings, candidates))
 
 
 @click.command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from latent.collection import Collection
 from latent.errors import InputError
@@ -85,7 +86,7 @@ class QueryEngine:
             pool,
             order,
             timings,
-            Judge(collection, kinds, calibration),
+            Judge(collection, kinds, calibration, partial(self._store.chance, collection)),
             least,
             (calibration.cuts if calibration else None) or UNFITTED,
         )

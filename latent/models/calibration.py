@@ -175,12 +175,13 @@ class Unlearnt:
     """
 
     dim: int
+    share: float = UNLEARNT_SHARE
 
     def relevance(self, score: float, best: float, spread: Spread) -> float:
         """As `Curve.relevance`; the best score has no say."""
         steady = spread.steadied(Usual(mean=0.0, deviation=self.dim**-0.5))
         above = (score - steady.mean) / max(steady.deviation, 1e-6)
-        least = UNLEARNT_LEAST + UNLEARNT_SHARE * tries(spread.items)
+        least = UNLEARNT_LEAST + self.share * tries(spread.items)
         return probability(UNLEARNT_STEP * (above - least))
 
 

@@ -72,8 +72,10 @@ def hits_table(hits: Sequence[Hit]) -> Table:
     return table
 
 
-def nothing_found(question: Question, settings: Settings) -> str:
-    """What is said where there are no hits."""
+def nothing_found(question: Question, settings: Settings, candidates: int) -> str:
+    """What is said where there are no hits, of so many items that the filter lets pass."""
+    if not candidates:
+        return "nothing matches the filter" if question.where else "there is nothing to search"
     least = settings.min_relevance if question.min_relevance is None else question.min_relevance
     if question.mode is Mode.KEYWORD or not least:
         return "nothing matches"

@@ -8,7 +8,7 @@ nothing about how hits are found.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -17,9 +17,10 @@ import numpy as np
 from latent.collection import Collection
 from latent.errors import InputError
 from latent.index.samples import Sample
-from latent.items import Hit, Modality, Vector
+from latent.items import Hit, Modality, Vector, Vectors
 from latent.models import registry
 from latent.models.calibration import Calibration, Curve, Spread, Unlearnt, pair
+from latent.models.chance import Chance
 from latent.settings import Settings
 from latent.space import Space
 from service.engine.parts import Coordinates, Like, Part, Text, Thing
@@ -64,7 +65,8 @@ def least_of(given: float | None, settings: Settings) -> float:
 class Judge:
     """Judges the scores of one question about one collection.
 
-    `kinds` are those of the question: the relevance by each is mixed by weight.
+    `kinds` are those of the question: the relevance by each is mixed by weight. `chance` gives
+    questions that hardly anything answers, for a model of which nothing was learnt.
     """
 
     def __init__(
@@ -72,7 +74,9 @@ class Judge:
         collection: Collection,
         kinds: Mapping[Modality | None, float],
         calibration: Calibration | None,
+        chance: Callable[[], Vectors | None] = lambda: None,
     ) -> None:
+        self._chance = chance
         self._collection = collection
         self._kinds = dict(kinds)
         self._calibration = calibration
@@ -97,7 +101,9 @@ class Judge:
         self, hits: Sequence[Hit], found: Modality, best: float, spread: Spread
     ) -> list[Hit]:
         """Hits of one kind with their relevance; `best` is the best score of that kind."""
-        curves = [(self._curve(kind, found), weight) for kind, weight in self._kinds.items()]
+        curves = [
+            (self._curve(kind, found, spread), weight) for kind, weight in self._kinds.items()
+        ]
         total = sum(weight for _, weight in curves)
 
         def relevance(score: float) -> float:
@@ -106,11 +112,18 @@ class Judge:
 
         return [replace(hit, relevance=relevance(hit.score)) for hit in hits]
 
-    def _curve(self, asked: Modality | None, found: Modality) -> Curve | Unlearnt:
-        learnt = None
+    def _curve(
+        self, asked: Modality | None, found: Modality, spread: Spread
+    ) -> Curve | Chance | Unlearnt:
         if asked is not None and self._calibration is not None:
             learnt = self._calibration.curve(asked, found)
-        return learnt or Unlearnt(self._collection.space.dim)
+            if learnt is not None:
+                return learnt
+        sample = self._background[found].vectors
+        questions = self._chance() if asked is Modality.TEXT and len(sample) else None
+        if questions is None:
+            return Unlearnt(self._collection.space.dim)
+        return Chance.of(questions, sample, spread.items)
 
 
 def kind_of(thing: Thing) -> Modality:

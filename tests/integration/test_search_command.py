@@ -414,3 +414,12 @@ def test_a_cursor_of_another_question_is_refused(filled: Prompt) -> None:
     ended = filled.type("search", "red", "-k", "3", "--cursor", cursor)
     assert ended.exit_code == 1
     assert "the cursor belongs to another question" in ended.stderr
+
+
+def test_a_filter_that_nothing_matches_is_told_from_a_question_without_an_answer(
+    filled: Prompt,
+) -> None:
+    nothing = filled.type("search", "green", "--filter", '{"name": "nobody.png"}')
+    assert "nothing matches the filter" in nothing.stderr
+    vague = filled.type("search", "thing", "--min-relevance", "1")
+    assert "nothing here is surely what you meant" in vague.stderr
