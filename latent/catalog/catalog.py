@@ -377,6 +377,17 @@ class Catalog:
             with self._writing() as connection:
                 is_more = gone.prune(connection, entry, until)
 
+    def written_since(self, entry: Entry, sequence: int) -> tuple[int, int]:
+        """How many items changed or went after `sequence`, and how many there are."""
+        its = select(func.count()).where(items.c.collection_id == entry.id)
+        gone = select(func.count()).where(
+            tombstones.c.collection_id == entry.id, tombstones.c.sequence > sequence
+        )
+        with self._reading() as connection:
+            changed = connection.execute(its.where(items.c.sequence > sequence)).scalar_one()
+            dropped = connection.execute(gone).scalar_one()
+            return changed + dropped, connection.execute(its).scalar_one()
+
     @contextmanager
     def everything(self, entry: Entry) -> Iterator[Everything]:
         """All vectors there are, in order of keys, for one who does not hold them at once."""

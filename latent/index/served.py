@@ -137,14 +137,12 @@ class ServedIndex:
         process has made is taken over instead, and a process that is at it already is left to it.
         With `threads` no more than so many compute, and give way to whoever else does.
         """
-        served = self._adopted()
-        if not (force or self._is_due(served.index, least)):
+        if not (force or self._is_due(least)):
             return False
         self._make_folder()
         try:
             with FileLock(self._folder / "publish.lock", timeout=0):
-                served = self._adopted()
-                if not (force or self._is_due(served.index, least)):
+                if not (force or self._is_due(least)):
                     return False
                 self._publish(threads)
         except Timeout:
@@ -153,12 +151,21 @@ class ServedIndex:
             raise snapshot.storage_error(error, self._folder) from error
         return True
 
-    def _is_due(self, index: FaissIndex, least: int) -> bool:
+    def _is_due(self, least: int) -> bool:
+        if self._served is None and self._is_far_behind():
+            return True
+        index = self._adopted().index
         base = index.base
         is_outgrown = base.kind is Kind.EXACT and len(index) > self._limits.exact
         is_other = base.kind is Kind.HNSW and base.quantisation is not self._quantisation
         enough = max(min(least, self._limits.delta), len(index) // 20)
         return is_outgrown or is_other or index.changes >= enough
+
+    def _is_far_behind(self) -> bool:
+        """Whether so much was written that it is not to be read into memory just to be counted."""
+        newest = next(iter(snapshot.sequences(self._folder)), 0)
+        written, items = self._catalog.written_since(self._entry, newest)
+        return written > max(self._limits.exact, items // 20)
 
     @property
     def _quantisation(self) -> Quantisation:

@@ -212,6 +212,21 @@ def test_a_large_collection_is_built_apart(settings: Settings) -> None:
         assert with_limits.verify() == []
 
 
+def test_a_load_is_published_without_being_read_into_memory_first(settings: Settings) -> None:
+    with open_store(settings.model_copy(update={"exact_limit": 100})) as store:
+        collection = store.ensure("main")
+        rows = random_rows(300, DIM)
+        collection.put([Item(f"i{n}", Modality.TEXT, row) for n, row in enumerate(rows)])
+        assert collection._catalog.written_since(collection._entry, 0) == (300, 300)
+        assert collection._index._is_far_behind()
+        assert collection.publish(least=1_000)
+        assert not collection._index._is_far_behind()
+        collection.drop(["i1", "i2"])
+        assert collection._catalog.written_since(collection._entry, 1) == (2, 298)
+        assert not collection.publish(least=1_000)
+        assert len(collection.nearest(rows[1], 300)) == 298
+
+
 # --- mapped rows --------------------------------------------------------------------------------
 
 
