@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent.index.bases import Base, Kind
-from latent.index.exact import MARGIN, PIECE
+from latent.index.exact import MARGIN
 from latent.index.faiss_index import FaissIndex
 from latent.index.plans import LEAST_EFFORT, Plan, Way
 from latent.index.vectors import Keys
@@ -24,6 +24,7 @@ from latent.items import Vectors
 
 log = logging.getLogger(__name__)
 
+PIECE = 8_192  # rows that all questions are compared with at once
 AT = 10
 """Recall is of the ten nearest."""
 EFFORTS = tuple(round(LEAST_EFFORT * 2 ** (step / 2)) for step in range(9))
