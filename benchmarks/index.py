@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import graphs
+from benchmarks import graphs, over_http
 from benchmarks.bench import MINI, Bench
 from benchmarks.filling import AT, Filled, filled, lots, recall, true_lines
 from benchmarks.graphs import Graph
@@ -231,6 +231,7 @@ SECTIONS: dict[str, Section] = {
     **{f"{name}-{dim}": partial(grown, n=n, dim=dim) for n, name in NAMES.items() for dim in DIMS},
     "codes-100k": partial(codes, n=MIDDLE),
     "codes-1m": partial(codes, n=LARGE),
+    "http-100k": partial(over_http.rows, n=MIDDLE, dim=512),
     "growth": growth,
     "deletes-100k": partial(deletes, n=MIDDLE),
     "deletes-1m": partial(deletes, n=LARGE),

@@ -1,7 +1,8 @@
 """Clients that ask a service as fast as it answers; runs by itself, on cores of its own.
 
 Plain sockets that stay open: what a client library does would be counted against the service.
-Prints one JSON object: how many answers, in how many seconds, and their median in milliseconds.
+With a seed of `@FILE` they ask about the vectors in that numpy file. Prints one JSON object: how
+many answers, in how many seconds, and their median in milliseconds.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+
+import numpy as np
 
 from benchmarks.texts import fresh_texts
 
 EMBEDDINGS = "/v1/embeddings"
 REPEATED = "two dogs playing in the snow"
 MANY = 512  # texts prepared at once
+FILE = "@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +48,34 @@ def body(path: str, text: str) -> bytes:
 async def ask(port: int, path: str, *, clients: int, seconds: float, seed: str) -> Answers:
     """All clients together; with an empty seed they all repeat one text."""
     took: list[float] = []
+    asked = [_bodies(path, seed, client) for client in range(clients)]
     started = time.perf_counter()
     until = started + seconds
-    await asyncio.gather(
-        *(_client(port, path, until, took, f"{seed} {i}" if seed else "") for i in range(clients))
-    )
+    await asyncio.gather(*(_client(port, path, until, took, some) for some in asked))
     return Answers(len(took), time.perf_counter() - started, 1e3 * statistics.median(took))
 
 
-async def _client(port: int, path: str, until: float, took: list[float], seed: str) -> None:
+def _bodies(path: str, seed: str, client: int) -> Iterator[bytes]:
+    """What one client asks, one after the other."""
+    if not seed:
+        return itertools.repeat(body(path, REPEATED))
+    if not seed.startswith(FILE):
+        return (body(path, text) for text in _endless(f"{seed} {client}"))
+    rows = np.load(seed.removeprefix(FILE))
+    # Made before it begins, and for a client as a whole: the time is not the service's.
+    made = [
+        json.dumps({"query": {"vector": row.tolist()}, "k": 10, "min_relevance": 0}).encode()
+        for row in np.roll(rows, 17 * client, axis=0)[:MANY]
+    ]
+    return itertools.cycle(made)
+
+
+async def _client(
+    port: int, path: str, until: float, took: list[float], bodies: Iterator[bytes]
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    texts = itertools.repeat(REPEATED) if not seed else _endless(seed)
     while time.perf_counter() < until:
-        content = body(path, next(texts))
+        content = next(bodies)
         head = (
             f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(content)}\r\n\r\n"

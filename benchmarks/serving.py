@@ -30,6 +30,7 @@ from latent.wiring import open_store
 ROOT = Path(__file__).parents[1]
 QUERY = "/v1/collections/bench/query"
 CLIENTS = (1, 8, 64)
+PATIENT_MS = "60000"  # a bench asks how much is done, not who is turned away
 PATIENCE = 120.0  # seconds until a service that does not get ready is given up
 OVERHEAD_MS, REMEMBERED = at_most(2), at_least(0.99)
 OWN_TEXTS = 40
@@ -59,10 +60,18 @@ class Service:
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
-            text = answer.read().decode()
-        found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
+        found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self._metrics(), re.MULTILINE)
         return sum(map(float, found))
+
+    def exactly(self, sample: str) -> float:
+        """One sample of a metric, with its labels; 0 where it was never counted."""
+        found = re.findall(rf"^{re.escape(sample)} (\S+)$", self._metrics(), re.MULTILINE)
+        return sum(map(float, found))
+
+    def _metrics(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            text: str = answer.read().decode()
+            return text
 
 
 def embeddings(bench: Bench, model: str) -> Iterator[Row]:
@@ -144,6 +153,11 @@ def _cores() -> tuple[frozenset[int], frozenset[int]]:
     return frozenset(every[:-1]), frozenset(every[-1:])
 
 
+def own_cores() -> frozenset[int]:
+    """Those that the services of a bench have."""
+    return _cores()[0]
+
+
 def _own_ms(bench: Bench, name: str, *, seed: int) -> float:
     """Median milliseconds of one text in the model, on the cores and threads of the service."""
     every = os.sched_getaffinity(0)
@@ -167,6 +181,7 @@ def serving(bench: Bench, name: str, app: str, data: Path) -> Iterator[Service]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     given = {"MODEL": name, "DATA": str(data), "PORT": str(port), "THREADS": str(len(cores))}
+    given["MAX_WAIT_MS"] = PATIENT_MS
     environment = os.environ | {f"NEARFIELD_{key}": value for key, value in given.items()}
     log = bench.folder / f"serve-{port}.log"
     with log.open("w") as lines:
