@@ -25,6 +25,7 @@ from service.engine.arranging import Page, arranged, pool_of
 from service.engine.directions import direction, require_an_aim, require_three_things, rows_of
 from service.engine.fusion import require_words
 from service.engine.grouping import COPIES
+from service.engine.kinds import require_kinds
 from service.engine.parts import Like, Part
 from service.engine.questions import Answer, Mode, Plan, Question
 from service.engine.relevance import Judge, kinds_of, least_of
@@ -99,6 +100,8 @@ class QueryEngine:
                 page = arranged(plan, vector)
             else:
                 page = _nearest(plan, vector)
+            if not page.hits and plan.cursor is None and plan.where is not None:
+                _require_matchable(plan.collection, plan.where)
         return Answer(
             plan.collection.name,
             plan.collection.space.model,
@@ -138,6 +141,12 @@ class QueryEngine:
             return []
         embedder = self._store.embedder_for(plan.collection)
         return place_now(embedder, plan.things, self._store.settings, plan.timings)
+
+
+def _require_matchable(collection: Collection, where: filters.Filter) -> None:
+    """Refuse a filter that nothing can match for the kinds it compares. Raises FilterError."""
+    if not collection.count(where=where):
+        require_kinds(collection, where)
 
 
 def _aimed(plan: Plan, placed: Sequence[Vector]) -> tuple[Plan, Vector | None]:
