@@ -19,7 +19,7 @@ from latent.catalog.catalog import Catalog
 from latent.catalog.changes import Change, Content, Origin, Written
 from latent.catalog.rows import Entry
 from latent.columns.matches import Matches
-from latent.errors import InputError, UnknownItemError
+from latent.errors import InputError, StoreError, UnknownItemError
 from latent.filters import language as filters
 from latent.filters.language import Filter, Where
 from latent.filters.match import matches
@@ -396,6 +396,20 @@ class Collection:
             StoreError: the catalog cannot be read.
         """
         found = self._catalog.flaws()
+        found += [
+            f"item {item_id} is damaged in the catalog: restore a backup, or put it in again"
+            for item_id in self._catalog.harmed(self._entry)
+        ]
+        try:
+            return found + self._differences()
+        except StoreError as error:
+            if not found:
+                raise
+            return [*found, str(error)]  # what is damaged may be in the way of looking further
+
+    def _differences(self) -> list[str]:
+        """Every difference between catalog, words and index."""
+        found = []
         flaws = list(self._index.flaws())
         named = self._catalog.by_key(self._entry, {key for key, _ in flaws if key is not None})
         for key, flaw in flaws:

@@ -6,6 +6,10 @@ import sqlite3
 from pathlib import Path
 
 BACK: dict[int, tuple[str, ...]] = {
+    5: (
+        "ALTER TABLE items DROP COLUMN checksum",
+        "UPDATE alembic_version SET version_num = '5'",
+    ),
     4: (
         "ALTER TABLE collections DROP COLUMN quantisation",
         "UPDATE alembic_version SET version_num = '4'",

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, up
 from sqlalchemy.exc import IntegrityError
 
 from latent.catalog import (
+    checksums,
     field_cells,
     fields,
     gone,
@@ -440,6 +441,11 @@ class Catalog:
                 lines = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
         found = [f"catalog: {line}" for line in lines if line != "ok"]
         return found + [f"a vector is kept for key {key}, which is no item" for key in strays]
+
+    def harmed(self, entry: Entry) -> list[str]:
+        """The ids of items that are not as they were written."""
+        with self._reading() as connection:
+            return list(checksums.harmed(connection, entry.id))
 
     def drop_strays(self) -> None:
         """Forget vectors that belong to no item."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 from sqlalchemy import Row, text
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.elements import TextClause
 
+from latent.catalog.checksums import checksum
 from latent.catalog.database import to_json
 from latent.catalog.tables import items
 from latent.errors import InputError
@@ -66,31 +68,14 @@ def writer(dialect: str) -> FilterWriter:
     return PostgresqlWriter() if dialect == "postgresql" else SqliteWriter()
 
 
-def to_row(item: Item, entry: Entry, number: int) -> dict[str, Any]:
-    """The row that holds an item but for its vector, written under this number of the sequence."""
-    return {
-        "collection_id": entry.id,
-        "id": item.id,
-        "modality": item.modality.value,
-        "uri": item.uri,
-        "text": item.text,
-        "passage": asdict(item.passage) if item.passage else None,
-        "metadata": dict(item.metadata),
-        "source": item.source,
-        "content_hash": item.content_hash,
-        "sequence": number,
-        "picture_hash": item.picture_hash,
-    }
-
-
 COLUMNS = (
     *("key", "collection_id", "id", "modality", "uri", "text", "passage", "metadata", "source"),
-    *("content_hash", "sequence", "picture_hash"),
+    *("content_hash", "sequence", "picture_hash", "checksum"),
 )
 
 
 def to_plain_row(item: Item, entry: Entry, number: int, key: int) -> tuple[Any, ...]:
-    """As `to_row`, for `COLUMNS`, as the driver takes it.
+    """The row of `COLUMNS` that holds an item, as the driver takes it.
 
     Raises:
         InputError: metadata that JSON cannot hold.
@@ -101,7 +86,8 @@ def to_plain_row(item: Item, entry: Entry, number: int, key: int) -> tuple[Any, 
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"metadata that JSON cannot hold: {error}") from error
     said = (item.uri, item.text, passage, metadata, item.source, item.content_hash)
-    return (key, entry.id, item.id, item.modality.value, *said, number, item.picture_hash)
+    row = (key, entry.id, item.id, item.modality.value, *said, number, item.picture_hash)
+    return (*row, checksum(row, np.asarray(item.vector, "<f4").tobytes()))
 
 
 def to_item(row: Row[Any], vector: Vector) -> Item:

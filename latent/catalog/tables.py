@@ -8,7 +8,6 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
-    BindParameter,
     Column,
     ForeignKey,
     Index,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    bindparam,
     func,
     literal_column,
 )
@@ -27,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from latent.items import FINGERPRINT, LONGEST_ID
 
-SCHEMA = 5
+SCHEMA = 6
 """The number of this layout: that of the last of `migrations`, which bring older ones forward."""
 
 metadata = MetaData()
@@ -75,6 +73,7 @@ items = Table(
     Column("content_hash", String(128)),
     Column("sequence", BigInteger, nullable=False),
     Column("picture_hash", String(64)),
+    Column("checksum", BigInteger),
     UniqueConstraint("collection_id", "id"),
     Index("items_by_sequence", "collection_id", "sequence"),
     Index("items_by_source", "collection_id", "source"),
@@ -127,6 +126,3 @@ sources = Table(
     Column("failure", Text),
     Column("code", String(64)),
 )
-
-OLD_KEY: BindParameter[int] = bindparam("old_key")
-"""The key of a row that is updated, where many are updated at once."""

@@ -12,14 +12,18 @@ import numpy as np
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
-from latent.catalog import fields, keywords, tables, vector_table
+from latent.catalog import fields, keywords, vector_table
 from latent.catalog.changes import Change, Written
 from latent.catalog.database import CHUNK, chunks, insert_rows
-from latent.catalog.rows import COLUMNS, Entry, to_plain_row, to_row
+from latent.catalog.rows import COLUMNS, Entry, to_plain_row
 from latent.catalog.tables import collections, items, numbers, sources, tombstones
 from latent.catalog.word_tables import WordTable
 from latent.errors import UnknownCollectionError
 from latent.items import Item
+
+_REPLACE = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in COLUMNS if name != "key"
+)
 
 
 def apply(connection: Connection, entry: Entry, change: Change, words: WordTable) -> Written:
@@ -81,15 +85,6 @@ def _put(
 ) -> dict[str, int]:
     keys = keys_of(connection, entry, items.c.id, put)
     new = [item_id for item_id in put if item_id not in keys]
-    if put.keys() & keys.keys():
-        connection.execute(
-            update(items).where(items.c.key == tables.OLD_KEY),
-            [
-                to_row(item, entry, number) | {tables.OLD_KEY.key: keys[item_id]}
-                for item_id, item in put.items()
-                if item_id in keys
-            ],
-        )
     if new:
         last = connection.execute(
             update(numbers)
@@ -98,8 +93,8 @@ def _put(
             .returning(numbers.c.value)
         ).scalar_one()
         keys |= dict(zip(new, range(last - len(new) + 1, last + 1), strict=True))
-        rows = [to_plain_row(put[i], entry, number, keys[i]) for i in new]
-        insert_rows(connection, items.name, COLUMNS, rows)
+    rows = [to_plain_row(item, entry, number, keys[item_id]) for item_id, item in put.items()]
+    insert_rows(connection, items.name, COLUMNS, rows, others=_REPLACE)
     return keys
 
 

@@ -186,7 +186,9 @@ class ServedIndex:
             self._folder, fingerprint=self._space.fingerprint, until=truth.sequence
         ):
             yield None, flaw
-        for key in truth.keys[~(np.abs(np.linalg.norm(truth.vectors, axis=1) - 1) < 1e-3)]:
+        with np.errstate(over="ignore", invalid="ignore"):  # what is damaged may be any number
+            lengths = np.linalg.norm(truth.vectors, axis=1)
+        for key in truth.keys[~(np.abs(lengths - 1) < 1e-3)]:
             yield int(key), "has no unit vector in the catalog"
         keys, vectors = index.held()
         for key in np.setdiff1d(truth.keys, keys):

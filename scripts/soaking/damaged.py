@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.rows import Row, at_least, at_most
+from indexer.differences import differences
 from indexer.reading import NO_VECTOR
 from latent.errors import NearfieldError
 from latent.items import Item
@@ -145,7 +146,10 @@ def _seen(trial: Path, *, repair: bool = False) -> tuple[Contents | None, list[s
         with open_store(settings_for(trial)) as store:
             for name in store.spaces() if repair else ():
                 store.collection(name).repair()
-            flaws = [flaw for name in store.spaces() for flaw in store.collection(name).verify()]
+            flaws: list[str] = []
+            for name in store.spaces():
+                collection = store.collection(name)
+                flaws += [*collection.verify(), *differences(collection)]
             return contents_of(store), flaws
     except NearfieldError as error:
         return None, [str(error)]

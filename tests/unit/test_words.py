@@ -175,7 +175,10 @@ def harmed(settings: Settings, *statements: str) -> None:
     [
         ("DELETE FROM WORDS WHERE rowid = 1", "item dogs is not found by its words"),
         ("UPDATE WORDS SET content = 'x' WHERE rowid = 2", "item cat is not found by its words"),
-        ("UPDATE items SET text = 'x' WHERE key = 6", "item hindi is not found by its words"),
+        (
+            "UPDATE items SET text = 'x', checksum = NULL WHERE key = 6",
+            "item hindi is not found by its words",
+        ),
         ("INSERT INTO WORDS (rowid, content) VALUES (99, 'x')", "words are kept for key 99, which"),
         ("INSERT INTO WORDS (rowid, content) VALUES (-1, 'x')", "words are kept for key -1, which"),
         ("DELETE FROM WORDS_data WHERE id > 100", "the words of the collection are damaged"),
