@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import graphs, over_http
+from benchmarks import catalog, graphs, over_http
 from benchmarks.bench import MINI, Bench
 from benchmarks.filling import AT, Filled, filled, lots, recall, true_lines
 from benchmarks.graphs import Graph
@@ -233,6 +233,8 @@ SECTIONS: dict[str, Section] = {
     "codes-1m": partial(codes, n=LARGE),
     "http-100k": partial(over_http.rows, n=MIDDLE, dim=512),
     "growth": growth,
+    "catalog-100k": partial(catalog.filling, n=MIDDLE),
+    "catalog-1m": partial(catalog.filling, n=LARGE),
     "deletes-100k": partial(deletes, n=MIDDLE),
     "deletes-1m": partial(deletes, n=LARGE),
 }

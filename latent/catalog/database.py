@@ -25,6 +25,7 @@ from latent.filters.sqlite import WITHIN
 # SQLite takes at most 32,766 parameters in a statement; far fewer are as fast.
 CHUNK = 500
 STREAM = 2_000
+PAGE = 8_192  # bytes: vectors of 384 and 512 numbers leave little of it empty
 PATIENCE_MS = 10_000  # how long a writer waits for its turn
 
 # Unescaped, because SQLite before 3.45 compares names as they are written; NaN is no JSON.
@@ -160,6 +161,7 @@ def _teach_sqlite(engine: Engine) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
+        cursor.execute(f"PRAGMA page_size={PAGE}")  # of a file that is made by this
         _turn_to_wal(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
