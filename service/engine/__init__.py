@@ -2,5 +2,6 @@
 
 Reading order: `parts` and `phrases` (what is asked) → `directions` (where that lies) → `questions`
 (plan and answer) → `nearby` and `relevance` (candidates, and whether they are meant) → `arranging`
-with `fusion`, `grouping`, `diversity`, `sorting` (lists that are more) → `walks`, `cursors`.
+with `fusion`, `grouping`, `diversity`, `sorting` (lists that are more) → `walks`, `cursors`,
+`kinds`.
 """
