@@ -18,6 +18,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from indexer.below import open_file
 from indexer.passages import passages
 from indexer.sources import File, Kind, reason_of
 from latent.collection import Collection
@@ -130,7 +131,7 @@ class Reader:
     def _content(self, file: File) -> tuple[bytes, Source]:
         is_picture = file.kind is Kind.PICTURE
         most = self._settings.max_image_bytes if is_picture else self._settings.max_text_bytes
-        content, status = read_bytes(file.path, file.uri, most)
+        content, status = read_bytes(file.path, file.uri, most, root=file.root)
         digest = sha256(f"{_treatment(file)}\0".encode())  # which processors do by themselves
         digest.update(content)
         return content, Source(file.path, status.st_size, status.st_mtime_ns, digest.hexdigest())
@@ -242,8 +243,13 @@ def _renewed(item: Item, file: File, source: Source) -> Item:
     )
 
 
-def read_bytes(path: str, name: str, most: int) -> tuple[bytes, os.stat_result]:
+def read_bytes(
+    path: str, name: str, most: int, *, root: str | None = None
+) -> tuple[bytes, os.stat_result]:
     """All bytes of a file, and its status as it was before they were read.
+
+    Args:
+        root: a folder it must be below, without a link on the way; None if it was named itself.
 
     Raises:
         SourceMissingError: it is not there any more.
@@ -251,8 +257,7 @@ def read_bytes(path: str, name: str, most: int) -> tuple[bytes, os.stat_result]:
         InputError: it cannot be read; says why.
     """
     try:
-        # Opening a pipe for reading would wait until somebody writes.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        with os.fdopen(open_file(path, root), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"{name}: it cannot be read: it is no regular file")

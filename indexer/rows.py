@@ -26,7 +26,7 @@ from indexer.manifests import BadRow, Row, rows
 from indexer.passages import passages
 from indexer.reading import NO_VECTOR, Draft, read_bytes, refuse_texts
 from indexer.report import Report
-from indexer.sources import File, is_gone, reason_of
+from indexer.sources import File, is_below, is_gone, reason_of
 from latent.collection import Collection
 from latent.errors import (
     InputError,
@@ -56,6 +56,7 @@ class Planned:
     uri: str
     fingerprint: str
     image: str | None
+    root: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def index_manifest(
         InputError: the manifest has none of the columns it needs.
         SpaceMismatchError: vectors of another dimension.
     """
-    run = _Run(file, collection, report)
+    run = _Run(file, collection, report, settings)
     reader = RowReader(file, embedder, settings)
     waiting: list[RowReading] = []
     with behind() as storing:
@@ -171,7 +172,9 @@ class RowReader:
         return self._item(planned, _modality(row), vector)
 
     def _picture(self, planned: Planned, path: str) -> Draft:
-        content, _ = read_bytes(path, planned.uri, self._settings.max_image_bytes)
+        content, _ = read_bytes(
+            path, planned.uri, self._settings.max_image_bytes, root=planned.root
+        )
         decoded = decode(
             content,
             name=planned.uri,
@@ -228,10 +231,14 @@ class RowReader:
 class _Run:
     """What one run over a manifest has seen so far, and what it found there before."""
 
-    def __init__(self, file: File, collection: Collection, report: Report) -> None:
+    def __init__(
+        self, file: File, collection: Collection, report: Report, settings: Settings
+    ) -> None:
         self._file = file
         self._collection = collection
         self._report = report
+        named = (settings.roots or "").split(os.pathsep)
+        self._roots = [str(Path(file.path).parent), *(os.path.abspath(one) for one in named if one)]  # noqa: PTH100
         self._known = collection.hashes_of(file.path)
         self._ids: dict[str, list[str]] = {}  # by fingerprint
         for item_id, fingerprint in self._known.items():
@@ -268,14 +275,15 @@ class _Run:
 
     def _planned(self, row: Row) -> Planned | None:
         item_id = row.id or _derived_id(row)
-        image = self._path(row)
         if item_id in self._rows or item_id in self._kept:
             self._fail(f"line {row.number}", InputError(f"the id {item_id!r} was there before"))
             return None
         self._rows.add(item_id)
         try:
+            image = self._path(row)
+            root = None if image is None else self._root(row, image)
             fingerprint = _fingerprint(row, item_id, image)
-        except SourceMissingError as error:
+        except InputError as error:
             self._keep(item_id)
             self._fail(f"line {row.number}", error)
             return None
@@ -283,12 +291,21 @@ class _Run:
             self._kept.update(self._ids[fingerprint])
             self._report.unchanged += 1
             return None
-        return Planned(row, item_id, self._uri(row, item_id), fingerprint, image)
+        return Planned(row, item_id, self._uri(row, item_id), fingerprint, image, root)
 
     def _path(self, row: Row) -> str | None:
         if row.image is None or row.vector is not None:
             return None
         return os.path.normpath(Path(self._file.path).parent / row.image)
+
+    def _root(self, row: Row, image: str) -> str:
+        """The folder that a picture is read below. Raises InputError: it is in none of them."""
+        for root in self._roots:
+            if is_below(image, root):
+                return root
+        raise InputError(
+            f"{row.image}: it is outside of the manifest's folder; name its own in NEARFIELD_ROOTS"
+        )
 
     def _uri(self, row: Row, item_id: str) -> str:
         if row.uri is not None or row.image is None:
@@ -378,7 +395,7 @@ def _fingerprint(row: Row, item_id: str, image: str | None) -> str:
     digest = blake2b(item_id.encode() + b"\0" + _canonical(row))
     if image is not None:
         try:
-            status = Path(image).stat()
+            status = Path(image).lstat()
         except (OSError, ValueError) as error:
             raise SourceMissingError(f"{row.image}: {reason_of(error)}") from error
         digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())

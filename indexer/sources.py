@@ -29,13 +29,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to read. `path` is absolute; `uri` is what people see, without the machine's paths."""
+    """A file to read. `path` is absolute; `uri` is what people see, without the machine's paths.
+
+    `root` is the folder it was found below; None if it was named itself.
+    """
 
     path: str
     uri: str
     kind: Kind
     size: int
     mtime_ns: int
+    root: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ def reason_of(error: OSError | ValueError) -> str:
 
 def _walk(folder: str, uri: str) -> Iterator[File | Unreadable]:
     """Everything below, in the order of the names; with a stack of its own, for deep folders."""
-    waiting = [(folder, uri)]
+    root, waiting = folder, [(folder, uri)]
     while waiting:
         folder, uri = waiting.pop()
         try:
@@ -168,12 +172,12 @@ def _walk(folder: str, uri: str) -> Iterator[File | Unreadable]:
                 yield Unreadable(_shown(entry.path), _shown(entry_uri), "its name is not UTF-8")
             elif entry.is_dir(follow_symlinks=False):
                 below.append((entry.path, entry_uri))
-            elif found := _file(entry, entry_uri):
+            elif found := _file(entry, entry_uri, root):
                 yield found
         waiting.extend(reversed(below))
 
 
-def _file(entry: os.DirEntry[str], uri: str) -> File | None:
+def _file(entry: os.DirEntry[str], uri: str, root: str) -> File | None:
     kind = kind_of(entry.name)
     if kind not in (Kind.PICTURE, Kind.TEXT) or not entry.is_file(follow_symlinks=False):
         return None
@@ -182,8 +186,8 @@ def _file(entry: os.DirEntry[str], uri: str) -> File | None:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):  # it went while we looked
             return None
-        return File(entry.path, uri, kind, 0, 0)  # reading it will say what is wrong
-    return File(entry.path, uri, kind, status.st_size, status.st_mtime_ns)
+        return File(entry.path, uri, kind, 0, 0, root)  # reading it will say what is wrong
+    return File(entry.path, uri, kind, status.st_size, status.st_mtime_ns, root)
 
 
 def _name(root: str) -> str:

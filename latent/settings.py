@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         description="Hits that are less surely what was meant are left out; 0 leaves none out.",
     )
 
+    roots: str | None = Field(
+        None, description="Folders that manifests may name pictures in, with ':', beside their own."
+    )
     batch_size: int = Field(32, gt=0, description="Things embedded at once.")
     threads: int = Field(
         default_factory=lambda: max(1, len(os.sched_getaffinity(0))),

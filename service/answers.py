@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from latent.collection import Summary
 from latent.items import Hit, Item, Modality
+from latent.models.places import without_places
 from service.checks.tiers import Tier
 from service.live import Outcome, as_error
 from service.query import Answer, Walked
@@ -171,7 +172,7 @@ class QueryAnswer(BaseModel):
         explained = {} if answer.explain is None else {"explain": dict(answer.explain)}
         return {
             "collection": answer.collection,
-            "model": answer.model,
+            "model": without_places(answer.model),
             "hits": [HitAnswer.fields_of_hit(hit, with_vector=with_vector) for hit in answer.hits],
             "match": answer.match,
             "cursor": answer.cursor,
@@ -197,7 +198,7 @@ class WalkAnswer(BaseModel):
         ]
         return cls(
             collection=walked.collection,
-            model=walked.model,
+            model=without_places(walked.model),
             angle=walked.angle,
             steps=steps,
             took_ms=dict(walked.took_ms),
@@ -249,7 +250,7 @@ class CollectionAnswer(BaseModel):
     def of(cls, summary: Summary) -> CollectionAnswer:
         return cls(
             name=summary.name,
-            model=summary.space.model,
+            model=without_places(summary.space.model),
             dim=summary.space.dim,
             items=summary.items,
             images=summary.images,

@@ -12,7 +12,7 @@ from latent.collection import Collection
 from latent.errors import InputError
 from latent.items import Vector
 from latent.models.embedder import Embedder
-from latent.models.places import place_of
+from latent.models.places import place_of, without_places
 from service.embedding.batching import Outcome
 from service.embedding.placing import all_placed
 from service.engine.parts import Thing
@@ -50,7 +50,10 @@ class Desk:
             ModelUnavailableError: its weights cannot be had.
         """
         if model is not None and not self.state.serves(model):
-            served = ", ".join(sorted(self.state.served_models()))
+            shown = {without_places(name): name for name in self.state.served_models()}
+            if model in shown:
+                return self.state.embedder(shown[model])
+            served = ", ".join(sorted(shown))
             raise InputError(f"model {model!r} is not served here; there are: {served}")
         return self.state.embedder(model)
 

@@ -15,6 +15,7 @@ from functools import partial
 from latent.collection import Collection
 from latent.errors import InputError, NearfieldError, SpaceMismatchError
 from latent.items import JSON, Item, Metadata, Modality, Vector
+from latent.models.places import without_places
 from latent.space import unit_rows
 from service.checks.looks import hash_of_picture
 from service.desk import SearchDesk
@@ -245,4 +246,5 @@ def _hash(content: bytes) -> str:
 
 def as_error(error: NearfieldError) -> dict[str, JSON]:
     """An item's error as answers tell it."""
-    return {"code": error.code, "detail": str(error)}
+    is_theirs = isinstance(error, InputError)
+    return {"code": error.code, "detail": str(error) if is_theirs else without_places(str(error))}

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from latent import errors
 from latent.items import JSON
+from latent.models.places import without_places
 
 MEDIA_TYPE = "application/problem+json"
 MOST_PLACES = 20  # named in one problem; a bad vector has thousands
@@ -108,7 +109,10 @@ def on_nearfield_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.UnknownKeyError):
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 15.5.2: a 401 says how to do better
-    return problem(kind_of(error), str(error), request_id_of(request), headers=headers)
+    # Of an input error all is the caller's own.
+    is_theirs = isinstance(error, errors.InputError)
+    detail = str(error) if is_theirs else without_places(str(error))
+    return problem(kind_of(error), detail, request_id_of(request), headers=headers)
 
 
 def on_invalid_request(request: Request, error: Exception) -> Response:

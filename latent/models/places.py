@@ -1,11 +1,14 @@
-"""Names of models that are places on this machine.
+"""Names of models that are places on this machine, and what strangers are shown of them.
 
 Knows nothing about what lies there.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_ABSOLUTE = re.compile(r"(?<![\w./…])/(?:[^\s/'\",;:@()]+/)*([^\s/'\",;:@()]+)/?")
 
 
 def place_of(name: str) -> Path | None:
@@ -19,3 +22,11 @@ def place_of(name: str) -> Path | None:
         return path.resolve() if path.exists() else None
     except (OSError, RuntimeError, ValueError):
         return None
+
+
+def without_places(text: str) -> str:
+    """The text, with the end alone of every absolute path in it.
+
+    For what leaves the machine: where things lie is nobody else's business.
+    """
+    return _ABSOLUTE.sub(r"…/\1", text)

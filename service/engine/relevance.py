@@ -21,6 +21,7 @@ from latent.items import Hit, Modality, Vector, Vectors
 from latent.models import registry
 from latent.models.calibration import Calibration, Curve, Spread, Unlearnt, pair
 from latent.models.chance import Chance
+from latent.models.places import without_places
 from latent.settings import Settings
 from latent.space import Space
 from service.engine.parts import Coordinates, Like, Part, Text, Thing
@@ -145,8 +146,9 @@ class PairJudge:
             InputError: nothing was learnt of the model.
         """
         if least is not None and self._calibration is None:
+            shown = without_places(self._space.model)
             raise InputError(
-                f"the model {self._space.model} has no calibration, so that two things alone have"
+                f"the model {shown} has no calibration, so that two things alone have"
                 " no relevance; give a threshold instead of min_relevance"
             )
 

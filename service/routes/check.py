@@ -7,6 +7,7 @@ from functools import partial
 from typing import Literal
 
 from latent.models import registry
+from latent.models.places import without_places
 from service.answers import CheckAnswer, MatchAnswer
 from service.checks.checks import Seen, asked_look, copies_question, relevant_or_not, seen
 from service.checks.matching import THRESHOLD
@@ -44,7 +45,7 @@ async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckA
     matches = [one for one in hits if one.is_match(wanted)][: question.k]
     return CheckAnswer(
         collection=answer.collection,
-        model=answer.model,
+        model=without_places(answer.model),
         is_match=bool(matches),
         tier=tier_of(matches),
         closest=None if look is None else closest(one.tier for one in hits if one.tier),

@@ -6,6 +6,7 @@ import numpy as np
 
 from latent.items import Modality, Vectors
 from latent.models import registry
+from latent.models.places import without_places
 from service.answers import ClassifyAnswer, ClassifyResult, LabelAnswer
 from service.checks.classify import Labels, Verdict, label_rows, labels_of, modality_of, verdict
 from service.fetching.bodies import fetch_into
@@ -37,7 +38,7 @@ async def classify(body: ClassifyBody, desk: DeskNow) -> ClassifyAnswer:
         for place, kind in zip(places, kinds, strict=True)
     ]
     return ClassifyAnswer(
-        model=embedder.space.model,
+        model=without_places(embedder.space.model),
         calibrated=cuts.is_fitted,
         results=[_result(i, labels, one) for i, one in enumerate(verdicts)],
     )

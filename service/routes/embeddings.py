@@ -11,6 +11,7 @@ from fastapi import Response
 from latent.errors import InputError
 from latent.items import Vector
 from latent.models.embedder import Embedder
+from latent.models.places import without_places
 from service.answers import EmbeddingsAnswer
 from service.engine.parts import Text, Thing
 from service.fetching.bodies import fetch_into
@@ -33,7 +34,8 @@ async def embeddings(body: EmbeddingsBody, desk: DeskNow) -> Response:
         embedder = desk.served(body.model)
         dim = embedder.space.dim
         if body.dimensions not in (None, dim):
-            raise InputError(f"model {embedder.space.model!r} has {dim} dimensions and no others")
+            shown = without_places(embedder.space.model)
+            raise InputError(f"model {shown!r} has {dim} dimensions and no others")
         return embedder, things_of(forms, names)
 
     embedder, things = await desk.run(begun)
@@ -52,7 +54,7 @@ def _told(
                 {"object": "embedding", "index": i, "embedding": _shaped(row, encoding)}
                 for i, row in enumerate(vectors)
             ],
-            "model": embedder.space.model,
+            "model": without_places(embedder.space.model),
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
+from latent.models.places import without_places
 from service.guard.scopes import OPEN, Scope, needs
 from service.metrics import CONTENT_TYPE
 from service.problems import NOT_READY, problem, request_id_of
@@ -24,7 +25,7 @@ async def readyz(request: Request, state: StateNow) -> object:
     reason = state.readiness.reason
     if reason is not None:
         headers = {"Retry-After": "1"}
-        return problem(NOT_READY, reason, request_id_of(request), headers=headers)
+        return problem(NOT_READY, without_places(reason), request_id_of(request), headers=headers)
     return {"status": "ready"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from latent.errors import ModelUnavailableError
+from latent.models.places import without_places
 from service.answers import ModelAnswer, ModelsAnswer
 from service.guard.guard import Caller
 from service.guard.scopes import Scope, needs
@@ -27,9 +28,11 @@ def _model(state: State, name: str) -> ModelAnswer:
     try:
         space = state.space_of(name)
     except ModelUnavailableError as error:
-        return ModelAnswer(id=name, available=False, about=str(error))
+        return ModelAnswer(
+            id=without_places(name), available=False, about=without_places(str(error))
+        )
     return ModelAnswer(
-        id=name,
+        id=without_places(name),
         available=True,
         dim=space.dim,
         modalities=sorted(space.modalities),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from latent.models.places import without_places
 from service.answers import RerankAnswer, RerankResult
 from service.engine.relevance import PairJudge, kind_of
 from service.fetching.bodies import fetch_into
@@ -39,4 +40,4 @@ async def rerank(body: RerankBody, desk: DeskNow) -> RerankAnswer:
     least = body.min_relevance or 0.0
     results = [one for one in results if not least or (one.relevance or 0.0) >= least]
     results.sort(key=lambda result: -result.relevance_score)
-    return RerankAnswer(model=embedder.space.model, results=results[: body.top_n])
+    return RerankAnswer(model=without_places(embedder.space.model), results=results[: body.top_n])

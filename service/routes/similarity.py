@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from latent.models import registry
+from latent.models.places import without_places
 from service.answers import SimilarityAnswer, SimilarityResult
 from service.checks.looks import look_at
 from service.checks.tiers import Tier, tier_of
@@ -61,4 +62,6 @@ async def similarity(body: SimilarityBody, desk: DeskNow) -> SimilarityAnswer:
         )
         for i, (score, relevance, tier) in enumerate(zip(scores, relevances, tiers, strict=True))
     ]
-    return SimilarityAnswer(model=embedder.space.model, calibrated=cuts.is_fitted, results=results)
+    return SimilarityAnswer(
+        model=without_places(embedder.space.model), calibrated=cuts.is_fitted, results=results
+    )

@@ -86,7 +86,7 @@ def test_a_manifest_that_names_pipes_and_devices_does_not_wait_for_them(
     os.mkfifo(tmp_path / "pipe.jpg")
     manifest = tmp_path / "a.csv"
     manifest.write_text("image\npipe.jpg\n/dev/zero\nphotos\n")
-    result = typed("index", manifest, "--json")
+    result = typed("index", manifest, "--json", NEARFIELD_ROOTS="/dev")
     reasons = [one["reason"] for one in json.loads(result.stdout)["failed"]]
     assert len(reasons) == 3
     assert sum("no regular file" in reason for reason in reasons) >= 2

@@ -182,7 +182,7 @@ def test_a_picture_that_goes_between_being_looked_at_and_read_keeps_its_item(
     lister([{"image": "photos/red.png", "id": "r"}])
     os.utime(photos / "red.png", (5, 5))
 
-    def vanished(*_: object) -> None:
+    def vanished(*_: object, root: str) -> None:
         raise SourceMissingError("it went")
 
     monkeypatch.setattr("indexer.rows.read_bytes", vanished)

@@ -1,0 +1,102 @@
+"""The web shows no absolute path: not of files, not of models, not when something fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from indexer.pipeline import index
+from latent.models.places import without_places
+from latent.settings import Settings
+from latent.store import Store
+from latent.wiring import open_store
+from service.app import search_app
+
+ITEM_PATHS = ("", "/thumbnails/{id}", "/facets", "/items/{id}")
+
+
+@pytest.fixture
+def client(settings: Settings, photos: Path) -> Iterator[TestClient]:
+    """A service over indexed files, notes, and rows of a manifest; the model is a place."""
+    (photos / "note.txt").write_text("a green thing")
+    (photos / "rows.csv").write_text("image,id\nred.png,row\nmissing.png,gone\n")
+    with open_store(settings) as store:
+        _indexed(store, settings, photos)
+    with TestClient(search_app(settings)) as opened:
+        yield opened
+
+
+def _indexed(store: Store, settings: Settings, photos: Path) -> None:
+    collection = store.ensure("main")
+    index([photos, photos / "rows.csv"], collection, store.embedder(), settings)
+
+
+def asked(client: TestClient) -> Iterator[Any]:
+    """An answer of every endpoint, well or not."""
+    paths = client.app.openapi()["paths"]  # type: ignore[attr-defined]
+    hits = client.post("/v1/collections/main/query", json={"query": "red", "k": 20}).json()["hits"]
+    ids = [hit["id"] for hit in hits] + ["none"]
+    for path, by_method in paths.items():
+        for method in by_method.keys() - {"delete"}:
+            for item_id in ids if "{id}" in path else ids[:1]:
+                for body in (None, {}, {"query": "red", "explain": True, "k": 20}, {"limit": 100}):
+                    where = path.format(collection="main", id=item_id)
+                    yield client.request(method, where, json=body)
+
+
+def test_no_answer_holds_an_absolute_path(client: TestClient, tmp_path: Path) -> None:
+    answers = list(asked(client))
+    assert len(answers) > 100
+    for answer in answers:
+        assert str(tmp_path) not in answer.text, answer.request.url
+
+
+def test_files_that_are_gone_are_told_by_their_uri(client: TestClient, photos: Path) -> None:
+    for path in photos.iterdir():
+        path.unlink()
+    for answer in asked(client):
+        assert str(photos) not in answer.text, answer.request.url
+
+
+def test_a_broken_store_is_told_without_its_place(client: TestClient, settings: Settings) -> None:
+    (settings.data / "keys.json").write_text("{")
+    answer = client.get("/v1/collections", headers={"X-API-Key": "any"})
+    assert answer.status_code == 503
+    assert str(settings.data) not in answer.text
+    assert "…/keys.json is damaged" in answer.json()["detail"]
+
+
+def test_a_model_that_is_a_place_is_shown_by_its_name_and_found_by_it(
+    settings: Settings, tmp_path: Path
+) -> None:
+    chosen = settings.model_copy(update={"model": f"compiled:{tmp_path}/models/none"})
+    with TestClient(search_app(chosen)) as client:
+        listed = client.get("/v1/models")
+        assert "compiled:…/none" in {one["id"] for one in listed.json()["data"]}
+        named = client.post("/v1/embeddings", json={"input": "a", "model": "compiled:…/none"})
+        unnamed = client.put("/v1/collections/x", json={})
+        for answer in (listed, named, unnamed, client.get("/readyz")):
+            assert str(tmp_path) not in answer.text
+        assert (named.status_code, named.json()["code"]) == (503, "model_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cannot write in /home/ann/data: full", "cannot write in …/data: full"),
+        ("'/home/ann/a.png' is gone", "'…/a.png' is gone"),
+        ("compiled:/models/x@laion", "compiled:…/x@laion"),
+        ("see /data", "see …/data"),
+        ("openclip:ViT-B-32/laion2b", "openclip:ViT-B-32/laion2b"),
+        ("either/or and 1/2 https://a.example/b/c", "either/or and 1/2 https://a.example/b/c"),
+        ("…/x stays", "…/x stays"),
+    ],
+)
+def test_of_an_absolute_path_its_end_is_left(text: str, shown: str) -> None:
+    assert without_places(text) == shown
+    assert os.sep + "home" not in without_places(text)
