@@ -5,6 +5,7 @@
       catalog.sqlite3      the truth
       keys.json            the API keys, if they lie in the data folder
       views/<uid>/uploads/ pictures of uploads
+      views/<uid>/concepts/ what was marked, and learnt of it
 
 Or the same in one file, a TAR. The index is not among it: it is made anew. Knows nothing about the
 command line.
@@ -35,7 +36,7 @@ from latent.wiring import CATALOG
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-OTHERS = ("keys.json", "views/*/uploads/*")
+OTHERS = ("keys.json", "views/*/uploads/**/*", "views/*/concepts/*")
 TAR = ".tar"
 PART = ".part"  # what a backup ends in until it is whole
 STAGING = ".restoring"
@@ -140,6 +141,8 @@ def _catalog_of(settings: Settings) -> Path:
 def _copy_others(data: Path, folder: Path) -> None:
     for pattern in OTHERS:
         for file in sorted(data.glob(pattern)):
+            if file.is_dir():
+                continue
             target = folder / file.relative_to(data)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -42,6 +42,7 @@ from service.routes import (
     collections,
     duplicates,
     embeddings,
+    explain,
     facets,
     groups,
     health,
@@ -62,7 +63,7 @@ SIMILARITY_ROUTES = [
 ]
 SEARCH_ROUTES = [
     *(module.routes for module in (query, check, duplicates, items, collections)),
-    *(module.routes for module in (facets, thumbnails, maps, groups)),
+    *(module.routes for module in (facets, thumbnails, maps, groups, explain)),
     *SIMILARITY_ROUTES,
 ]
 

@@ -96,16 +96,16 @@ class AnalogyBody(BaseModel):
 QueryForm: TypeAlias = str | PartBody | list[str | PartBody] | AnalogyBody
 
 
-def _given(form: str | ThingBody) -> JSON:
+def given_of(form: str | ThingBody) -> JSON:
     return form if isinstance(form, str) else form.model_dump(exclude_none=True)
 
 
 def parts_of(query: QueryForm) -> Sequence[Part]:
     """The parts of a query. Raises InputError."""
     if isinstance(query, AnalogyBody):
-        first, second, third = (place(_given(form)) for form in query.analogy)
+        first, second, third = (place(given_of(form)) for form in query.analogy)
         return analogy(first, second, third)
-    return parse([_given(form) for form in (query if isinstance(query, list) else [query])])
+    return parse([given_of(form) for form in (query if isinstance(query, list) else [query])])
 
 
 def things_in(body: BaseModel) -> Iterator[ThingBody]:
@@ -205,7 +205,7 @@ class WalkBody(BaseModel):
 
     def walk(self) -> Walk:
         """The walk for the engine. Raises InputError."""
-        start, end = (place(_given(form)) for form in self.between)
+        start, end = (place(given_of(form)) for form in self.between)
         return Walk(start, end, self.steps, self.filter, self.modality)
 
 

@@ -3,5 +3,6 @@
 Reading order: `facets` (what there is to filter by) → `pictures` and `thumbnails` (what items look
 like) → `cloud` (all items as points) → `clustering` (who is near whom) → `projecting` (a map),
 `groups` and `naming` with `vocabulary` → `landscape` (all of that, `kept`) → `surveys` (as it is
-now) → `explorer` (all of it for a store).
+now) → `explorer` (all of it for a store). `why` with `deletion`, and `mixture`, say why something
+matched and what is in a vector; `insight` puts them together.
 """

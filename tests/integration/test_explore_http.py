@@ -133,3 +133,21 @@ def ready(client: TestClient, url: str) -> dict[str, Any]:
 
 def column(found: dict[str, Any], name: str, form: str = "<f4") -> NDArray[Any]:
     return np.frombuffer(base64.b64decode(found["points"][name]), form)
+
+
+def test_an_upload_is_explained_piece_by_piece(client: TestClient, photos: Path) -> None:
+    upload(client, photos, "green")
+    url = "/v1/collections/main/explain"
+    answer = client.post(url, json={"query": "a green thing", "id": "green"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["parts"] == [pytest.approx(found["score"], abs=1e-6)]
+    assert len(found["heat"]["gave"]) == found["heat"]["cells"] == 7
+    assert found["words"] is None
+    assert not found["is_faithful"]  # one colour looks the same when it is blurred
+    assert found["mixture"]["words"]
+    alone = client.post(url, json={"query": "green"}).json()
+    assert (alone["id"], alone["score"], alone["parts"]) == (None, None, [])
+    assert "green" in alone["mixture"]["words"][0]["word"].split()
+    missing = client.post(url, json={"query": "green", "id": "nobody"})
+    assert missing.json()["code"] == "unknown_item"
