@@ -42,6 +42,7 @@ from latent.catalog.changes import (
 )
 from latent.catalog.database import STREAM, reading, writing
 from latent.catalog.heads import Heads
+from latent.catalog.kept import KeptItems
 from latent.catalog.rows import Condition, Entry, conditions, to_source
 from latent.catalog.tables import HAS_CONTENT, collections, items, sources, tombstones
 from latent.catalog.word_tables import differences, items_with_contents, words_of
@@ -58,6 +59,7 @@ class Catalog:
         self._engine = engine
         self._words = words_of(engine.dialect.name)
         self._heads = Heads(engine)
+        self._kept = KeptItems()
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -196,9 +198,16 @@ class Catalog:
         return {item.id: item for item in found}
 
     def by_key(self, entry: Entry, keys: Iterable[int]) -> dict[int, Item]:
-        """Those of the items that exist, by key."""
-        with self._reading() as connection:
-            return reads.by_key(connection, entry, keys)
+        """Those of the items that exist, by key, in order of keys."""
+        wanted = sorted(keys)
+        sequence = self.sequence(entry)  # asked first: what is written meanwhile is not mistaken
+        found = self._kept.known(entry.uid, sequence, wanted)
+        if missing := [key for key in wanted if key not in found]:
+            with self._reading() as connection:
+                read = reads.by_key(connection, entry, missing)
+            self._kept.keep(entry.uid, sequence, read)
+            found |= read
+        return {key: found[key] for key in wanted if key in found}
 
     def keys(self, entry: Entry, ids: Sequence[str]) -> dict[str, int]:
         """The keys of those of the items that exist."""

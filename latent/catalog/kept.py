@@ -1,0 +1,73 @@
+"""Items that were read lately, kept as they were at one number of their collection's sequence.
+
+What is found is found again: reading the same rows is nearly half the work of a question. Bounded
+in number and bytes. Knows nothing about how they are read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from latent.items import Item
+
+MOST = 10_000
+MOST_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    sequence: int
+    item: Item
+    size: int
+
+
+class KeptItems:
+    """Items by collection and key; the one that was asked for the longest ago goes first.
+
+    Safe in many threads.
+    """
+
+    def __init__(self, *, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._items: OrderedDict[tuple[str, int], _Kept] = OrderedDict()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def known(self, uid: str, sequence: int, keys: Iterable[int]) -> dict[int, Item]:
+        """Those of the items that are kept as they were at this number."""
+        found: dict[int, Item] = {}
+        with self._lock:
+            for key in keys:
+                kept = self._items.get((uid, key))
+                if kept is not None and kept.sequence == sequence:
+                    self._items.move_to_end((uid, key))
+                    found[key] = kept.item
+        return found
+
+    def keep(self, uid: str, sequence: int, items: Mapping[int, Item]) -> None:
+        """Keep items that were read when the number was this one, or a later one."""
+        with self._lock:
+            for key, item in items.items():
+                before = self._items.get((uid, key))
+                if before is not None and before.sequence > sequence:
+                    continue  # another has read what was written since
+                item.vector.flags.writeable = False  # from now on it is shared
+                kept = _Kept(sequence, item, _size(item))
+                self._items[(uid, key)] = kept
+                self._items.move_to_end((uid, key))
+                self._bytes += kept.size - (before.size if before else 0)
+            while len(self._items) > self._most or self._bytes > self._most_bytes:
+                _, oldest = self._items.popitem(last=False)
+                self._bytes -= oldest.size
+
+
+def _size(item: Item) -> int:
+    """About as many bytes as it takes."""
+    return int(item.vector.nbytes) + len(item.text or "") + 4 * len(str(item.metadata)) + 1_000
