@@ -6,6 +6,7 @@ from scripts.soaking import (
     damaged,
     full,
     killed,
+    leaks,
     model,
     mutations,
     overload,
@@ -31,4 +32,5 @@ PROMISES: dict[str, Promise] = {
     "overload": overload.rows,
     "slow-clients": slow_clients.rows,
     "readers": readers.rows,
+    "leaks": leaks.rows,
 }
