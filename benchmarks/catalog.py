@@ -33,6 +33,7 @@ from latent.wiring import open_store
 
 DIM = 384
 PART = 4_096
+PLAIN = COLUMNS[: COLUMNS.index("picture_hash") + 1]
 HITS = 100
 LOADED, MATCHED, READ = at_least(20_000), at_most(50), at_most(3)
 
@@ -123,7 +124,7 @@ def _plain(path: Path, manifest: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as plain:
         for pragma in ("page_size=8192", "journal_mode=WAL", "synchronous=FULL"):
             plain.execute(f"PRAGMA {pragma}")
-        columns = ", ".join(COLUMNS)
+        columns = ", ".join(PLAIN)
         plain.execute(f"CREATE TABLE items ({columns}, PRIMARY KEY (key), UNIQUE (id))")
         plain.execute("CREATE INDEX by_sequence ON items (collection_id, sequence)")
         plain.execute("CREATE INDEX by_source ON items (collection_id, source)")
@@ -136,7 +137,7 @@ def _plain(path: Path, manifest: Path) -> None:
             source = str(manifest)
             plain.execute("BEGIN IMMEDIATE")
             plain.executemany(
-                f"INSERT INTO items VALUES ({', '.join('?' * len(COLUMNS))})",
+                f"INSERT INTO items VALUES ({', '.join('?' * len(PLAIN))})",
                 [
                     (key + at, 1, one, "image", one, None, None, said[at], source, one, number, "")
                     for at, one in enumerate(ids)

@@ -40,7 +40,7 @@ from latent.catalog.changes import (
     Wanted,
     Written,
 )
-from latent.catalog.database import STREAM, reading, writing
+from latent.catalog.database import STREAM, fetched, reading, writing
 from latent.catalog.heads import Heads
 from latent.catalog.kept import KeptItems
 from latent.catalog.rows import Condition, Entry, conditions, to_source
@@ -260,7 +260,7 @@ class Catalog:
             query = query.where(items.c.key > found[after])
         with self._reading() as connection:
             query = query.where(*self._conditions(connection, entry, where, modality))
-            rows = connection.execute(query.order_by(items.c.key).limit(limit)).all()
+            rows = fetched(connection, query.order_by(items.c.key).limit(limit))
             return list(reads.with_vectors(connection, entry, rows).values())
 
     def count(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, TextClause, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, TextClause, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 
@@ -117,6 +117,16 @@ def insert_rows(
         places = ", ".join([sign] * len(columns))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) {others}"
         connection.exec_driver_sql(sql, list(rows))
+
+
+def fetched(
+    connection: Connection, query: Executable, given: Mapping[str, Any] | None = None
+) -> Sequence[Any]:
+    """All rows of a query as `plain_rows` gives them."""
+    result = connection.execute(query, given)
+    rows: Sequence[Any] = () if result.cursor is None else result.cursor.fetchall()
+    result.close()
+    return rows
 
 
 def plain_rows(

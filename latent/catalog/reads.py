@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, String, cast, func, select, text
+from sqlalchemy import Connection, String, cast, func, select, text
 from sqlalchemy.sql import ColumnElement
 
 from latent.catalog import vector_table
 from latent.catalog.changes import Origin
-from latent.catalog.database import CHUNK, chunks
-from latent.catalog.rows import Condition, Entry, to_item
+from latent.catalog.database import CHUNK, chunks, fetched
+from latent.catalog.rows import COLUMNS, Condition, Entry, to_item
 from latent.catalog.tables import collections, items
 from latent.errors import UnknownCollectionError
 from latent.index.vectors import Keys
@@ -50,8 +50,8 @@ def by_key(connection: Connection, entry: Entry, keys: Iterable[int]) -> dict[in
     found: dict[int, Item] = {}
     for chunk in chunks(keys, CHUNK):
         # A key is one of all collections; told the collection too, SQLite reads all of its rows.
-        rows = connection.execute(_BY_KEY[connection.dialect.name], {"keys": json.dumps(chunk)})
-        found |= with_vectors(connection, entry, [r for r in rows if r.collection_id == entry.id])
+        rows = fetched(connection, _BY_KEY[connection.dialect.name], {"keys": json.dumps(chunk)})
+        found |= with_vectors(connection, entry, [row for row in rows if row[1] == entry.id])
     return found
 
 
@@ -66,7 +66,7 @@ def having(
     found: dict[int, Item] = {}
     for chunk in chunks(values, CHUNK):
         query = select(items).where(items.c.collection_id == entry.id, column.in_(chunk), *met)
-        found |= with_vectors(connection, entry, connection.execute(query).all())
+        found |= with_vectors(connection, entry, fetched(connection, query))
     return found
 
 
@@ -90,18 +90,17 @@ def keys_where(connection: Connection, met: Sequence[Condition]) -> Keys:
     return np.sort(np.fromstring(keys or "", np.int64, sep=","))
 
 
-def with_vectors(connection: Connection, entry: Entry, rows: Sequence[Row[Any]]) -> dict[int, Item]:
-    """The items that rows of `items` hold, by key, in the order of the rows."""
-    keys = np.array(sorted(row.key for row in rows), np.int64)
+def with_vectors(connection: Connection, entry: Entry, rows: Sequence[Any]) -> dict[int, Item]:
+    """The items that plain rows of `items` hold, by key, in the order of the rows."""
+    keys = np.array(sorted(row[0] for row in rows), np.int64)
     vectors = vector_table.read(connection, keys, entry.space.dim)
     place = dict(zip(keys.tolist(), vectors, strict=True))
-    return {row.key: to_item(row, place[row.key]) for row in rows}
+    return {row[0]: to_item(row, place[row[0]]) for row in rows}
 
 
-_COLUMNS = ", ".join(column.name for column in items.c)
 _BY_KEY = {
-    dialect: text(f"SELECT {_COLUMNS} FROM items WHERE key IN (SELECT {key}) ORDER BY key").columns(
-        *items.c
+    dialect: text(
+        f"SELECT {', '.join(COLUMNS)} FROM items WHERE key IN (SELECT {key}) ORDER BY key"
     )
     for dialect, key in (
         ("sqlite", "value FROM json_each(:keys)"),

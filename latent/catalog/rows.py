@@ -5,6 +5,8 @@ Knows nothing about connections and transactions; `catalog` does.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -68,10 +70,8 @@ def writer(dialect: str) -> FilterWriter:
     return PostgresqlWriter() if dialect == "postgresql" else SqliteWriter()
 
 
-COLUMNS = (
-    *("key", "collection_id", "id", "modality", "uri", "text", "passage", "metadata", "source"),
-    *("content_hash", "sequence", "picture_hash", "checksum"),
-)
+COLUMNS = tuple(column.name for column in items.c)
+"""Of `items`: the key first, then the collection, then what an item says."""
 
 
 def to_plain_row(item: Item, entry: Entry, number: int, key: int) -> tuple[Any, ...]:
@@ -90,20 +90,30 @@ def to_plain_row(item: Item, entry: Entry, number: int, key: int) -> tuple[Any, 
     return (*row, checksum(row, np.asarray(item.vector, "<f4").tobytes()))
 
 
-def to_item(row: Row[Any], vector: Vector) -> Item:
-    """The item a row holds, with its vector."""
+def to_item(row: Sequence[Any], vector: Vector) -> Item:
+    """The item that a plain row of `items` holds, with its vector."""
+    item_id, modality, uri, said, passage, metadata, source, content_hash, _, looks, *_ = row[2:]
     return Item(
-        id=row.id,
-        modality=Modality(row.modality),
-        vector=vector,
-        uri=row.uri,
-        text=row.text,
-        passage=Passage(**row.passage) if row.passage else None,
-        metadata=row.metadata,
-        source=row.source,
-        content_hash=row.content_hash,
-        picture_hash=row.picture_hash,
+        item_id,
+        _MODALITIES[modality],
+        vector,
+        uri,
+        said,
+        Passage(**_read(passage)) if passage else None,
+        _read(metadata),
+        source,
+        content_hash,
+        looks,
     )
+
+
+_MODALITIES = {str(modality): modality for modality in Modality}
+_decoded = json.JSONDecoder().decode
+
+
+def _read(cell: Any) -> Any:
+    """JSON as SQLite has it, a text; PostgreSQL has read it already."""
+    return _decoded(cell) if isinstance(cell, str) else cell
 
 
 def to_source(row: Row[Any]) -> Source:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from sqlalchemy import Connection, TextClause, delete, select, text
 
-from latent.catalog.database import CHUNK, chunks, insert_rows
+from latent.catalog.database import CHUNK, chunks, fetched, insert_rows
 from latent.catalog.tables import items, vectors
 from latent.errors import StoreError
 from latent.index.vectors import Keys
@@ -64,11 +64,11 @@ def streamed(connection: Connection, keys: Keys, dim: int) -> Iterator[tuple[int
     """As `read`, a part after another, each with the place where it begins. Raises as `read`."""
     for start in range(0, len(keys), STREAM):
         some = keys[start : start + STREAM]
-        rows = connection.execute(*_query(connection, some)).all()
+        rows = fetched(connection, *_query(connection, some))
         if len(rows) != len(some):
-            missing = np.setdiff1d(some, [row.key for row in rows])
+            missing = np.setdiff1d(some, [key for key, _ in rows])
             raise StoreError(f"the catalog holds no vector for the item with key {missing[0]}")
-        yield start, to_vectors([row.vector for row in rows], dim)
+        yield start, to_vectors([one for _, one in rows], dim)
 
 
 def strays(connection: Connection) -> list[int]:

@@ -156,6 +156,7 @@ def test_a_catalog_of_schema_1_is_brought_forward(settings: Settings, url: str) 
             "ALTER TABLE collections DROP COLUMN pruned",
             "ALTER TABLE collections DROP COLUMN quantisation",
             "ALTER TABLE items DROP COLUMN picture_hash",
+            "ALTER TABLE items DROP COLUMN checksum",
             "DROP TABLE words",
             "DROP TABLE fields",
             "ALTER TABLE items ALTER COLUMN metadata TYPE json USING metadata::json",
