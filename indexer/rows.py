@@ -85,10 +85,10 @@ def index_manifest(
 
     Raises:
         InputError: the manifest has none of the columns it needs.
-        SpaceMismatchError: vectors of another dimension.
+        SpaceMismatchError: vectors of another dimension, and none before them that fits.
     """
     run = _Run(file, collection, report, settings)
-    reader = RowReader(file, embedder, settings)
+    reader = RowReader(file, embedder, settings, has_fitting=run.was_here)
     waiting: list[RowReading] = []
     with behind() as storing:
 
@@ -130,10 +130,13 @@ def without_vectors(
 class RowReader:
     """Reads what rows name. Safe in many threads."""
 
-    def __init__(self, file: File, embedder: Embedder, settings: Settings) -> None:
+    def __init__(
+        self, file: File, embedder: Embedder, settings: Settings, *, has_fitting: bool = False
+    ) -> None:
         self._file = file
         self._embedder = embedder
         self._settings = settings
+        self._has_fitting = has_fitting  # whether any row brought a vector of this space
 
     def read(self, planned: Planned) -> RowReading:
         """Read a row; what is wrong with it is part of the answer."""
@@ -148,9 +151,14 @@ class RowReader:
             return RowReading(planned, failure=error)
 
     def placed(self, many: Sequence[Planned]) -> list[RowReading]:
-        """As `read` for rows that bring their vector, all at once."""
+        """As `read` for rows that bring their vector, all at once.
+
+        Raises:
+            SpaceMismatchError: none so far is of this dimension: they are made for another space.
+        """
         dim = self._embedder.space.dim
         vectors = [one.row.vector for one in many if one.row.vector is not None]
+        self._has_fitting = self._has_fitting or any(one.shape == (dim,) for one in vectors)
         try:
             if any(vector.shape != (dim,) for vector in vectors):
                 return [self.read(one) for one in many]  # says which of them
@@ -168,6 +176,8 @@ class RowReader:
         try:
             vector = unit_rows(row.vector, dim)[0]
         except SpaceMismatchError as error:
+            if self._has_fitting:
+                raise InputError(str(error)) from error  # a slip in one row
             raise SpaceMismatchError(f"{self._file.uri}, row {row.number}: {error}") from error
         return self._item(planned, _modality(row), vector)
 
@@ -253,6 +263,11 @@ class _Run:
         self._kept: set[str] = set()  # ids of the items that are there after this run
         self._failed: dict[str, Source] = {}
         self._is_complete = True
+
+    @property
+    def was_here(self) -> bool:
+        """Whether rows of this manifest are in the collection from before."""
+        return bool(self._known)
 
     def changed(self) -> Iterator[Planned]:
         """The rows to read; the others are counted."""

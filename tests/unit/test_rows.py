@@ -321,7 +321,18 @@ def test_a_vector_with_a_text_is_a_text_and_embeds_nothing(lister: Lister) -> No
 
 def test_vectors_of_another_dimension_are_refused(lister: Lister) -> None:
     with pytest.raises(SpaceMismatchError, match=r"list\.jsonl, row 1: .* 2 dimensions"):
-        lister([{"vector": [1, 2]}])
+        lister([{"vector": [1, 2]}, {"vector": [1, 2, 3]}])
+
+
+def test_a_slip_in_the_vector_of_one_row_fails_that_row_alone(lister: Lister) -> None:
+    fitting: list[JSON] = [*[0.0] * 15, 2.0]
+    rows: list[dict[str, JSON]] = [{"id": "a", "vector": [1, 2]}, {"id": "b", "vector": fitting}]
+    for _ in range(2):  # the second time, the row that fits is known already
+        report = lister(rows)
+        assert [failure.reason for failure in report.failed] == [
+            "a vector has 2 dimensions, but this space has 16"
+        ]
+        assert set(lister.items()) == {"b"}
 
 
 @pytest.mark.parametrize("numbers", ["[NaN" + ", 0" * 15 + "]", "[0" + ", 0" * 15 + "]"])
