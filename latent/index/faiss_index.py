@@ -231,8 +231,10 @@ def _search_base(
             return _compare_all(scope, query, k, Trace(Plan(Way.EXACT), scope.size))
         return _search_flat(scope, query, k), Trace(Plan(Way.EXACT), scope.size)
     fetch = min(scope.size, 2 * k + 16)
+    # A filter promises more than the contract does; short codes reach that by looking further.
+    least = 2 * base.effort if scope.is_filtered and base.quantisation.is_coarse else base.effort
     plan = plan or choose(
-        len(base.keys), scope.size, fetch, is_filtered=scope.is_filtered, least=base.effort
+        len(base.keys), scope.size, fetch, is_filtered=scope.is_filtered, least=least
     )
     if plan.effort is None:
         return _compare_all(scope, query, k, Trace(plan, scope.size))

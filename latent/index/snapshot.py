@@ -228,7 +228,7 @@ def _open(path: Path, fingerprint: str) -> Snapshot:
             keys,
             vectors,
             effort=manifest.effort or LEAST_EFFORT,
-            quantisation=Quantisation(manifest.quantisation),
+            quantisation=Quantisation(manifest.quantisation) if has_own else Quantisation.FLOAT32,
             pages=pages,
         )
         size = sum((path / name).stat().st_size for name in manifest.files)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from latent.index.exact import nearest_rows
 from latent.index.faiss_index import FaissIndex
 from latent.index.pages import AROUND, Pages, mapped
 from latent.index.plans import Plan, Way
-from latent.index.recall import Questions
+from latent.index.recall import Questions, measured
 from latent.index.served import Limits
 from latent.index.snapshot import save, write_vectors
 from latent.items import Item, Modality
@@ -26,6 +28,7 @@ from latent.store import Store
 from latent.wiring import INDEX, open_store
 
 Rows = NDArray[np.float32]
+PATIENCE = 60  # seconds until a test that waits for what never comes fails
 
 
 def random_rows(count: int, dim: int = 32, seed: int = 0) -> Rows:
@@ -52,6 +55,25 @@ def test_a_graph_walked_by_any_codes_gives_exact_scores(
         assert [hit.score for hit in hits] == [truth[hit.key] for hit in hits]
         found += len({hit.key for hit in hits} & set(list(truth)[:10]))
     assert found >= 0.95 * 200
+
+
+@pytest.mark.parametrize("quantisation", [Quantisation.RABITQ, Quantisation.PQ])
+def test_short_codes_keep_the_promise_under_a_filter(quantisation: Quantisation) -> None:
+    rows, keys = random_rows(6_000, 16), np.arange(6_000, dtype=np.int64)
+    made = build(keys, rows, Kind.HNSW, quantisation=quantisation, threads=2)
+    queries = random_rows(40, 16, seed=1)
+    asked = {"text": Questions(queries, np.full(40, -1, np.int64))}
+    base = replace(made, effort=measured(made, asked, 0.98).effort or 0)
+    only = np.sort(np.random.default_rng(2).permutation(keys)[:4_800])
+    found, ways = 0, set()
+    for query, (hits, trace) in zip(
+        queries, FaissIndex(base).traced(queries, 10, only=only), strict=True
+    ):
+        truth = nearest_rows(only, rows[only], query, 10)
+        found += len(set(hits) & set(truth))
+        ways.add(trace.plan.way)
+    assert found >= 0.99 * 400
+    assert ways <= {Way.FILTERED_GRAPH, Way.EXACT}
 
 
 def test_codes_get_shorter_in_this_order() -> None:
@@ -185,6 +207,38 @@ def test_what_a_process_apart_fails_at_is_told_in_its_words(tmp_path: Path) -> N
     (tmp_path / "index.faiss").mkdir()
     with pytest.raises(StoreError, match="could not be written"):
         Builder().make_apart(tmp_path, Task(Kind.HNSW))
+
+
+def test_what_is_being_made_apart_can_be_given_up(tmp_path: Path) -> None:
+    drafted(tmp_path, 50_000)
+    builder, failures = Builder(), []
+
+    def make_it() -> None:
+        try:
+            builder.make_apart(tmp_path, Task(Kind.HNSW))
+        except StoreError as error:
+            failures.append(str(error))
+
+    making = threading.Thread(target=make_it)
+    making.start()
+    while making.is_alive() and builder._process is None:
+        making.join(0.01)
+    builder.stop()
+    making.join()
+    (failure,) = failures
+    assert "given up" in failure
+    assert not (tmp_path / "index.faiss").exists()
+
+
+def test_a_process_apart_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    drafted(tmp_path, 50_000)
+    process = Builder()._started(tmp_path, Task(Kind.HNSW))
+    assert process.stdin is not None
+    process.stdin.close()  # as it is when the one that started it is killed
+    assert process.wait(PATIENCE) == 1
+    assert process.stdout is not None
+    process.stdout.close()
+    assert not (tmp_path / "index.faiss").exists()
 
 
 def test_nothing_is_made_any_more_once_stopped(settings: Settings) -> None:
