@@ -74,14 +74,12 @@ class StandsFor(_Strict):
     """The model in whose space the artifact is, by parity that was measured when it was made.
 
     `checked` is the own fingerprint of the artifact that was measured: one that was changed since
-    stands for nothing. `probes` are rows of known things, as they came out then, by modality:
-    processors without the right instructions multiply 8 bits less exactly, and are found out.
+    stands for nothing.
     """
 
     model: str = Field(min_length=1)
     fingerprint: str = Field(min_length=1)
     checked: str
-    probes: dict[Modality, list[float]] = Field(default_factory=dict)
 
 
 class Card(_Strict):
@@ -102,6 +100,11 @@ class Manifest(_Strict):
     text: TextInput | None = None
     files: dict[str, str]
     stands_for: StandsFor | None = None
+    probes: dict[Modality, list[float]] = Field(
+        default_factory=dict,
+        description="Rows of known things as they came out where the artifact was made: processors"
+        " without the right instructions multiply 8 bits less exactly, and are found out.",
+    )
     calibration: Calibration | None = None
     card: Card = Card()
 
@@ -122,8 +125,7 @@ class Manifest(_Strict):
     def _is_what_was_checked(self) -> Manifest:
         if self.stands_for is not None and self.stands_for.checked != self.own_fingerprint:
             raise ValueError("it was changed after its parity was checked; compile it again")
-        probes = self.stands_for.probes.values() if self.stands_for else ()
-        if any(len(probe) != self.dim for probe in probes):
+        if any(len(probe) != self.dim for probe in self.probes.values()):
             raise ValueError("'probes' are of another dimension")
         return self
 

@@ -127,6 +127,18 @@ class CompiledEmbedder:
         feeds = [_feed([sequences[number] for number in batch], wanted) for batch in batches]
         return batches, feeds
 
+    def probes(self) -> dict[Modality, list[float]]:
+        """Where known things land, to be kept in the manifest and held against elsewhere."""
+        rows: dict[Modality, Vectors] = {}
+        if self._image:
+            rows[Modality.IMAGE] = self.embed_images([probe_pixels(self._image.size)])
+        if self._text:
+            rows[Modality.TEXT] = self.embed_texts([PROBE_TEXT])
+        return {
+            modality: [round(value, 5) for value in placed[0].tolist()]
+            for modality, placed in rows.items()
+        }
+
     def _sequences(self, texts: Sequence[str], wanted: TextInput) -> list[list[int]]:
         """The tokens of each text, with markers and prompt; none is empty or too long."""
         tokenizer = self._tokenizer.get()
@@ -188,8 +200,7 @@ class _Opener:
             _refuse_inputs(tower, "'ids' and perhaps 'mask', (n, tokens) int64")
         self._require_same_vocabulary(tower, tokenizer, wanted)
         probe = tokenizer.encode(wanted.prompt + PROBE_TEXT).ids
-        self._require_as_compiled(tower, Modality.TEXT, _feed([probe], wanted))
-        return tower
+        return self._as_compiled(tower, Modality.TEXT, _feed([probe], wanted))
 
     def image_tower(self) -> Tower:
         assert self._artifact.manifest.image is not None
@@ -197,10 +208,9 @@ class _Opener:
         if tower.takes != {"pixels": ("tensor(uint8)", 4)}:
             _refuse_inputs(tower, "'pixels', (n, size, size, 3) uint8")
         probe = probe_pixels(self._artifact.manifest.image.size)
-        self._require_as_compiled(tower, Modality.IMAGE, {"pixels": probe[None]})
-        return tower
+        return self._as_compiled(tower, Modality.IMAGE, {"pixels": probe[None]})
 
-    def _tower(self, name: str) -> Tower:
+    def _tower(self, name: str, *, is_exact: bool = False) -> Tower:
         artifact = self._artifact
         return Tower(
             artifact.folder / name,
@@ -208,6 +218,7 @@ class _Opener:
             dim=artifact.manifest.dim,
             threads=self._threads,
             device=self._device,
+            is_exact=is_exact,
         )
 
     def _require_same_vocabulary(
@@ -229,19 +240,26 @@ class _Opener:
                 " two models"
             ) from error
 
-    def _require_as_compiled(self, tower: Tower, modality: Modality, feed: Feed) -> None:
-        """Hold one known thing against where it landed when parity was measured."""
-        stands_for = self._artifact.manifest.stands_for
-        expected = stands_for.probes.get(modality) if stands_for else None
+    def _as_compiled(self, tower: Tower, modality: Modality, feed: Feed) -> Tower:
+        """A tower that puts a known thing where it landed when the artifact was made.
+
+        Raises:
+            ModelUnavailableError: even exact arithmetic puts it elsewhere.
+        """
+        expected = self._artifact.manifest.probes.get(modality)
         if not expected:
-            return
-        row = tower.run_first(feed)[0]
-        cosine = float(row @ np.asarray(expected, np.float32))
+            return tower
+        known = np.asarray(expected, np.float32)
+        if float(tower.run_first(feed)[0] @ known) >= PROBE_COSINE:
+            return tower
+        tower = self._tower(tower.path.name, is_exact=True)
+        cosine = float(tower.run_first(feed)[0] @ known)
         if not cosine >= PROBE_COSINE:
             raise ModelUnavailableError(
                 f"{tower.path} computes otherwise here than where it was compiled (cosine"
                 f" {cosine:.3f}): compile the model on this machine, or with --precision float32"
             )
+        return tower
 
 
 def probe_pixels(size: int) -> NDArray[np.uint8]:

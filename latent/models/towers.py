@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
@@ -72,12 +73,15 @@ class Tower:
         dim: int,
         threads: int,
         device: Device = "cpu",
+        is_exact: bool = False,
     ) -> None:
         """Open the graph.
 
         Args:
             path: for messages.
             read: gives the bytes of the graph.
+            is_exact: multiply 8 bits without overflow, which costs time. Processors without VNNI
+                add two products in 16 bits, where large sums are cut off.
 
         Raises:
             ModelUnavailableError: it is no graph, or gives no `(n, dim)` float32 `vectors`; or
@@ -87,14 +91,15 @@ class Tower:
         self.path = path
         on = providers(device, content, ort.get_available_providers())
         is_only = threads == 1 or len(content) > LARGEST_TWICE or CUDA in on
-        self._first = _session(path, content, on, threads if is_only else 1)
+        opened = partial(_session, path, on=on, is_exact=is_exact)
+        self._first = opened(content, threads if is_only else 1)
         gives = [(part.name, part.type, part.shape[1:]) for part in self._first.get_outputs()]
         if gives != [("vectors", "tensor(float)", [dim])]:
             raise ModelUnavailableError(
                 f"{path} gives {gives}, but should give 'vectors' of {dim} dimensions"
             )
         self.takes = {part.name: (part.type, len(part.shape)) for part in self._first.get_inputs()}
-        self._all = Once(lambda: self._first if is_only else _session(path, read(), on, threads))
+        self._all = Once(lambda: self._first if is_only else opened(read(), threads))
         self._callers = Once(lambda: ThreadPoolExecutor(threads, thread_name_prefix=path.name))
         self._has_callers = not is_only
 
@@ -147,13 +152,16 @@ def providers(device: Device, content: bytes, offered: Sequence[str]) -> list[st
     return [PROCESSOR]
 
 
-def _session(path: Path, content: bytes, on: Sequence[str], threads: int) -> ort.InferenceSession:
+def _session(
+    path: Path, content: bytes, threads: int, *, on: Sequence[str], is_exact: bool
+) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what it would print is in the error that is raised
     # Spinning threads take the cores from whoever decodes and searches beside the model.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.x64quantprecision", str(int(is_exact)))
     # A graph may name files that hold its weights. No hash covers those, and without this they
     # would be looked for in the folder the program was started in: let there be none.
     options.add_session_config_entry(

@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scripts.training.sight import Sight
+
 # (expansion, channels out, repeats, stride of the first) — table 2 of the paper.
 STAGES = (
     (1, 16, 1, 1),
@@ -161,19 +163,28 @@ class AttentionPool(nn.Module):
 
 
 class Branch(nn.Module):
-    """The later blocks and a head: what the early blocks saw `(n, c, h, w)` to unit rows."""
+    """The later blocks and a head: what the early blocks saw `(n, c, h, w)` to unit rows.
 
-    def __init__(self, backbone: MobileNetV2, *, dim: int, dropout: float, skip: float) -> None:
+    The head is `bent` (a hidden layer on the pooled features), `pool` (attention over the places)
+    or `both`; a straight line from the pooled features is in each.
+    """
+
+    def __init__(
+        self, backbone: MobileNetV2, *, head: str, dim: int, dropout: float, skip: float
+    ) -> None:
         """`skip` is how likely the last block is left out in training (stochastic depth)."""
         super().__init__()
         self.blocks = deepcopy(backbone.features[SHARED:])
         self.skip = skip
         self.norm = nn.LayerNorm(FEATURES)
         self.straight = nn.Linear(FEATURES, dim)
-        self.bent = nn.Sequential(
-            nn.Linear(FEATURES, HIDDEN), nn.GELU(), nn.Dropout(dropout), nn.Linear(HIDDEN, dim)
-        )
-        self.pool = AttentionPool(dim, dropout)
+        if head != "pool":
+            self.bent = nn.Sequential(
+                nn.Linear(FEATURES, HIDDEN), nn.GELU(), nn.Dropout(dropout), nn.Linear(HIDDEN, dim)
+            )
+        if head != "bent":
+            self.pool = AttentionPool(dim, dropout)
+        self.head = head
 
     def forward(self, seen: Tensor) -> Tensor:
         for number, block in enumerate(self.blocks, 1):
@@ -184,8 +195,12 @@ class Branch(nn.Module):
             else:
                 seen = block(seen)
         whole = self.norm(seen.mean((2, 3)))
-        places = seen.flatten(2).transpose(1, 2)
-        return F.normalize(self.straight(whole) + self.bent(whole) + self.pool(places), dim=-1)
+        said: Tensor = self.straight(whole)
+        if self.head != "pool":
+            said = said + self.bent(whole)
+        if self.head != "bent":
+            said = said + self.pool(seen.flatten(2).transpose(1, 2))
+        return F.normalize(said, dim=-1)
 
 
 class Naming(nn.Module):
@@ -204,12 +219,19 @@ class Naming(nn.Module):
         self.classifier = classifier.classifier
         self.register_buffer("names", names - names.mean(0))
 
-    def forward(self, seen: Tensor) -> Tensor:
+    def look(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features `(n, FEATURES)`, and the logits of the named classes `(n, 1000)`."""
         for block in self.blocks:
             seen = block(seen)
-        likely = self.classifier(seen.mean((2, 3)))[:, 1:].softmax(-1)
-        placed: Tensor = likely @ self.names
+        features = seen.mean((2, 3))
+        return features, self.classifier(features)[:, 1:]
+
+    def name(self, logits: Tensor) -> Tensor:
+        placed: Tensor = logits.softmax(-1) @ self.names
         return placed
+
+    def forward(self, seen: Tensor) -> Tensor:
+        return self.name(self.look(seen)[1])
 
 
 class ImageTower(nn.Module):
@@ -217,18 +239,28 @@ class ImageTower(nn.Module):
 
     The early blocks see once for all; branches that learned apart give their mean, which errs less
     than any of them (Lee et al., "Why M Heads are Better than One", arXiv 1511.06314); what the
-    classifier calls the picture is added with `weight`.
+    classifier calls the picture is added with `weight`, what it looks like is kept beside.
     """
 
+    weight: Tensor
+
     def __init__(
-        self, early: nn.Module, branches: Sequence[Branch], naming: Naming, *, weight: float
+        self,
+        early: nn.Module,
+        branches: Sequence[Branch],
+        naming: Naming,
+        sight: Sight,
+        *,
+        weight: float,
     ) -> None:
         super().__init__()
         self.early, self.branches = early, nn.ModuleList(branches)
-        self.naming = naming
+        self.naming, self.sight = naming, sight
         self.register_buffer("weight", torch.tensor(weight))
 
     def forward(self, pixels: Tensor) -> Tensor:
         seen = self.early(pixels)
         described = torch.stack([branch(seen) for branch in self.branches]).sum(0)
-        return F.normalize(F.normalize(described, dim=-1) + self.weight * self.naming(seen), dim=-1)
+        features, logits = self.naming.look(seen)
+        said = F.normalize(described, dim=-1) + self.weight * self.naming.name(logits)
+        return self.sight.beside(said, self.sight(features, logits))

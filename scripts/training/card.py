@@ -28,7 +28,7 @@ def model_card(artifact: Artifact, trained: Mapping[str, Any]) -> str:
         max_tokens=manifest.text.max_tokens,
         side=manifest.image.size,
         fit=fits[manifest.image.fit],
-        branches=trained["branches"],
+        branches=len(trained["members"]),
         fingerprint=manifest.fingerprint[:16],
         t2i1=figures["text_to_image_recall_at_1"],
         t2i10=figures["text_to_image_recall_at_10"],

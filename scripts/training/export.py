@@ -30,17 +30,20 @@ from safetensors.numpy import load_file
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
-from latent.models.artifact import Artifact, write_artifact
+from latent.models.artifact import Artifact, ImageInput, write_artifact
 from latent.models.compiled import CompiledEmbedder
+from latent.models.fitting import fitted
 from scripts.training.card import LICENCE, model_card
 from scripts.training.figures import named, pair_scores, recalls, same_class_first, spearman
-from scripts.training.held import Held, read_held
+from scripts.training.held import Held, members, read_held
 from scripts.training.towers import image_tower, text_tower
+from scripts.training.whole_numbers import in_whole_numbers
 from scripts.training.words import TEMPLATES
 
 TEXT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 POSITIONS = 256
 MARKERS = 2
+SHOWN, SHOWN_PHOTOS = "unlabelled_photos.tar", 256
 SIZES = (192, 208, 224, 240)
 FITS = ("squash", "crop")
 
@@ -73,11 +76,16 @@ def text_files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def image_files(tower: Path, size: int) -> dict[str, bytes]:
-    """The compiled image tower, from the state that training left."""
+def image_files(tower: Path, data: Path, size: int, fit: str) -> dict[str, bytes]:
+    """The compiled image tower, from the state that training left and photos to scale it by."""
     state = torch.load(tower, map_location="cpu", weights_only=True)
     weights = {name: tensor.float().numpy() for name, tensor in state.items()}
-    return {"image.onnx": image_tower(weights, size)}
+    wanted = ImageInput.model_validate({"size": size, "fit": fit})
+    shown = []
+    for content in list(members(data / SHOWN).values())[:SHOWN_PHOTOS]:
+        with Image.open(io.BytesIO(content), formats=["JPEG"]) as picture:
+            shown.append(fitted(picture.convert("RGB"), wanted))
+    return {"image.onnx": in_whole_numbers(image_tower(weights, size), np.stack(shown))}
 
 
 def compiled(
@@ -85,17 +93,15 @@ def compiled(
 ) -> Artifact:
     """Write `mini` to a folder."""
     about = "English texts and photos in one space; a small model that works offline"
-    return write_artifact(
-        out,
-        files,
-        {
-            "name": "mini",
-            "dim": 384,
-            "image": {"size": size, "fit": fit},
-            "text": {"max_tokens": POSITIONS - MARKERS},
-            "card": {"about": about, "licence": LICENCE, "measured": measured},
-        },
-    )
+    told: dict[str, object] = {
+        "name": "mini",
+        "dim": 384,
+        "image": {"size": size, "fit": fit},
+        "text": {"max_tokens": POSITIONS - MARKERS},
+        "card": {"about": about, "licence": LICENCE, "measured": measured},
+    }
+    write_artifact(out, files, told)
+    return write_artifact(out, files, {**told, "probes": CompiledEmbedder(out, threads=1).probes()})
 
 
 def place_photos(embedder: CompiledEmbedder, photos: Sequence[bytes]) -> NDArray[np.float32]:
@@ -149,14 +155,14 @@ def measure(folder: Path, held: Held) -> dict[str, float]:
     }
 
 
-def compare(tower: Path, held: Held) -> None:
+def compare(tower: Path, data: Path, held: Held) -> None:
     """Print the recalls of every size and fit."""
     texts = text_files(text_model_folder())
     words: Words | None = None
     print("size  fit     text→image @1   @10   image→text @1   @10   class named @1    @5")
     for size, fit in product(SIZES, FITS):
         with tempfile.TemporaryDirectory() as folder:
-            compiled(texts | image_files(tower, size), Path(folder), size, fit, {})
+            compiled(texts | image_files(tower, data, size, fit), Path(folder), size, fit, {})
             embedder = CompiledEmbedder(Path(folder), threads=len(os.sched_getaffinity(0)))
             words = words or place_words(embedder, held)
             one, ten, back_one, back_ten, named_one, named_five = see(
@@ -166,9 +172,10 @@ def compare(tower: Path, held: Held) -> None:
         print(f"{size:4}  {fit:6}  {recall}  {named_one:14.3f} {named_five:5.3f}", flush=True)
 
 
-def ship(tower: Path, held: Held, out: Path, size: int, fit: str) -> dict[str, float]:
+def ship(tower: Path, data: Path, out: Path, size: int, fit: str) -> dict[str, float]:
     """Write the artifact with its card, measured; gives the figures."""
-    files = text_files(text_model_folder()) | image_files(tower, size)
+    held = read_held(data)
+    files = text_files(text_model_folder()) | image_files(tower, data, size, fit)
     compiled(files, out, size, fit, {})
     figures = {name: round(value, 4) for name, value in measure(out, held).items()}
     artifact = compiled(files, out, size, fit, figures)
@@ -188,11 +195,10 @@ def main() -> None:
     parser.add_argument("--fit", choices=FITS, default="squash")
     parser.add_argument("--compare", action="store_true")
     given = parser.parse_args()
-    held = read_held(given.data)
     if given.compare:
-        compare(given.tower, held)
+        compare(given.tower, given.data, read_held(given.data))
     else:
-        print(json.dumps(ship(given.tower, held, given.out, given.size, given.fit), indent=2))
+        print(json.dumps(ship(given.tower, given.data, given.out, given.size, given.fit), indent=2))
 
 
 if __name__ == "__main__":

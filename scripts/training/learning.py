@@ -54,11 +54,13 @@ class Learner:
     """One branch, its average, and what they learn from."""
 
     def __init__(self, recipe: Recipe, number: int, kept: Path, weights: Path) -> None:
-        torch.manual_seed(recipe.seed + number)
-        self.recipe, self.number, self.kept = recipe, number, kept
+        member = recipe.members[number]
+        torch.manual_seed(member.seed)
+        self.recipe, self.number, self.kept, self.member = recipe, number, kept, member
         self.lesson = Lesson.load(kept)
         self.branch = Branch(
             Classifier(weights).backbone,
+            head=member.head,
             dim=self.lesson.own.shape[2],
             dropout=recipe.dropout,
             skip=recipe.skip,
@@ -78,15 +80,14 @@ class Learner:
 
     def _run_stage(self, number: int) -> None:
         stage, batch = self.recipe.stages[number], self.recipe.batch
-        chance = np.random.default_rng([self.recipe.seed, self.number, number])
+        chance = np.random.default_rng([self.member.seed, number])
         optimiser = self._optimiser(stage)
         rates = [group["lr"] for group in optimiser.param_groups]
         steps = len(self.lesson.own) // batch
         step = 0
         for epoch in range(stage.epochs):
             began, lost = time.monotonic(), 0.0
-            # Branches see the same views in another order, so that they err apart.
-            view = (epoch + self.number * stage.views // self.recipe.branches) % stage.views
+            view = (epoch + self.member.first_view) % stage.views
             views = np.load(view_path(self.kept, number, view), mmap_mode="r")
             order = chance.permutation(len(views))
             self.branch.train()
@@ -164,7 +165,7 @@ def branch_path(kept: Path, stage: int, number: int) -> Path:
 def learn_all(recipe: Recipe, kept: Path, weights: Path, *, threads: int) -> None:
     """Every branch that is not finished yet, at once, the cores shared out among them."""
     last = len(recipe.stages) - 1
-    missing = [n for n in range(recipe.branches) if not branch_path(kept, last, n).exists()]
+    missing = [n for n in range(len(recipe.members)) if not branch_path(kept, last, n).exists()]
     at_once = max(1, min(len(missing), threads))
     with ProcessPoolExecutor(at_once, mp_context=get_context("spawn")) as processes:
         jobs = [

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from scripts.training.backbone import SHARED, Classifier, Naming
 from scripts.training.photos import Photo, read_corpus, whole
 from scripts.training.recipe import Recipe
+from scripts.training.sight import traits
 from scripts.training.views import keep_views
 from scripts.training.words import Words, embed_words
 
@@ -71,7 +72,25 @@ def prepare(data: Path, text_tower: Path, kept: Path, recipe: Recipe, *, threads
         val_naming=_each(nn.Sequential(early, naming), corpus.val, SEEN_AT),
         val_seen=_each(early, corpus.val, SEEN_AT).half(),
     )
+    found = nn.Sequential(early, _Traits(naming))
+    torch.save(_each(found, corpus.train + corpus.unlabelled, SEEN_AT), traits_path(kept))
     torch.save(asdict(lesson), kept / "lesson.pt")
+
+
+class _Traits(nn.Module):
+    """What the pretrained network makes of a picture: `sight.traits`."""
+
+    def __init__(self, naming: Naming) -> None:
+        super().__init__()
+        self.naming = naming
+
+    def forward(self, seen: Tensor) -> Tensor:
+        return traits(*self.naming.look(seen))
+
+
+def traits_path(kept: Path) -> Path:
+    """Where the traits of all photos are kept, captioned or not: `(n, t)` float32."""
+    return kept / "traits.pt"
 
 
 @torch.inference_mode()

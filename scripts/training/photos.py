@@ -36,6 +36,7 @@ class Corpus:
 
     train: list[Photo]
     val: list[Photo]
+    unlabelled: list[Photo]
     captions: list[str] = field(repr=False)
     class_names: list[str] = field(repr=False)
 
@@ -53,7 +54,12 @@ def read_corpus(folder: Path) -> Corpus:
     photos: dict[str, list[Photo]] = {"train": [], "val": []}
     for name, pixels in _decode(folder / "captioned_photos.tar"):
         photos[split[name]].append(Photo(pixels, tuple(by_file[name])))
-    return Corpus(**photos, captions=captions, class_names=[label.strip() for label in labels])
+    return Corpus(
+        **photos,
+        unlabelled=[Photo(p, ()) for _, p in _decode(folder / "unlabelled_photos.tar")],
+        captions=captions,
+        class_names=[label.strip() for label in labels],
+    )
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

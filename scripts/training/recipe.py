@@ -26,11 +26,30 @@ STAGES = (
 
 
 @dataclass(frozen=True)
+class Member:
+    """One branch: its head (`bent`, `pool` or `both`), its chance, and the view it begins with.
+
+    Branches see the same views in another order, and through other heads, so that they err apart.
+    """
+
+    head: str
+    seed: int
+    first_view: int
+
+
+MEMBERS = (
+    Member("bent", seed=13, first_view=0),
+    Member("bent", seed=12, first_view=3),
+    Member("both", seed=4, first_view=0),
+)
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """How the branches of the image tower learn; all alike but for their seed."""
+    """How the branches of the image tower learn."""
 
     stages: tuple[Stage, ...] = STAGES
-    branches: int = 3
+    members: tuple[Member, ...] = MEMBERS
     batch: int = 128
     weight_decay: float = 0.05
     warm_up: float = 0.05
@@ -39,5 +58,6 @@ class Recipe:
     temperature: float = 0.045
     average_decay: float = 0.996
     naming_weight: float = 0.4
-    shipped_naming_weight: float = 0.6
+    sight_dim: int = 64
+    sight_share: float = 0.7
     seed: int = 4

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from scripts.training.backbone import SHARED, Branch, Classifier, ImageTower, Naming
 from scripts.training.learning import branch_path
+from scripts.training.lesson import Lesson, traits_path
 from scripts.training.recipe import Recipe
+from scripts.training.sight import learn_sight
 from scripts.training.words import Words
 
 
@@ -18,9 +20,10 @@ def assemble(recipe: Recipe, kept: Path, weights: Path) -> dict[str, Tensor]:
     words = Words(**torch.load(kept / "words.pt", weights_only=True))
     classifier = Classifier(weights)
     branches = []
-    for number in range(recipe.branches):
+    for number, member in enumerate(recipe.members):
         branch = Branch(
             classifier.backbone,
+            head=member.head,
             dim=words.classes.shape[1],
             dropout=recipe.dropout,
             skip=recipe.skip,
@@ -32,7 +35,13 @@ def assemble(recipe: Recipe, kept: Path, weights: Path) -> dict[str, Tensor]:
         classifier.backbone.features[:SHARED],
         branches,
         Naming(classifier, words.classes),
-        weight=recipe.shipped_naming_weight,
+        learn_sight(
+            torch.load(traits_path(kept), weights_only=True),
+            [Lesson.load(kept).own.flatten(0, 1), words.classes, words.passages],
+            dim=recipe.sight_dim,
+            share=recipe.sight_share,
+        ),
+        weight=recipe.naming_weight,
     )
     state: dict[str, Tensor] = tower.eval().state_dict()
     return state

@@ -5,6 +5,7 @@ Knows the names of their weights and nothing about files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,9 +14,11 @@ from onnx import TensorProto
 
 from scripts.training.backbone import BLOCKS, SHARED
 from scripts.training.graph import Graph
+from scripts.training.sight import EMPHASIS, TEMPERATURE
 
 Weights = Mapping[str, NDArray[np.float32]]
 
+FIRST = ("early.0.", "early.1.")
 HEADS = 12
 LAYERS = 6
 EPSILON_BERT = 1e-12
@@ -90,7 +93,9 @@ def _normal(graph: Graph, weights: Weights, name: str, rows: str) -> str:
 def image_tower(weights: Weights, size: int) -> bytes:
     """`pixels` `(n, size, size, 3)` uint8 to `vectors` `(n, dim)`, unit rows.
 
-    The layers of `backbone.ImageTower`, in its order and under its names.
+    The layers of `backbone.ImageTower`, in its order and under its names. The convolutions that
+    were pretrained in 8 bits are left plain, for `whole_numbers`; those of the branches lose by
+    it, and all lose by it in the first two blocks.
     """
     graph = Graph()
     pixels = graph.op("Cast", "pixels", to=TensorProto.FLOAT)
@@ -101,11 +106,14 @@ def image_tower(weights: Weights, size: int) -> bytes:
     count = sum(name.endswith(".straight.bias") for name in weights)
     rows = [_branch(graph, weights, f"branches.{number}.", seen) for number in range(count)]
     described = graph.unit(graph.op("Sum", *rows))
-    weighted = graph.op(
-        "Mul", _naming(graph, weights, seen), graph.constant(weights["weight"].astype(np.float32))
+    features, logits = _look(graph, weights, seen)
+    named = graph.op(
+        "MatMul", graph.op("Softmax", logits, axis=-1), graph.packed(weights["naming.names"])
     )
+    weighted = graph.op("Mul", named, graph.constant(weights["weight"].astype(np.float32)))
+    said = graph.op("Add", described, weighted)
+    placed = _beside(graph, weights, said, _sight(graph, weights, features, logits))
     shape = (TensorProto.UINT8, ("n", size, size, 3))
-    placed = graph.unit(graph.op("Add", described, weighted))
     return graph.finish(placed, weights["naming.names"].shape[1], {"pixels": shape})
 
 
@@ -113,13 +121,15 @@ def _branch(graph: Graph, weights: Weights, name: str, seen: str) -> str:
     seen = _late(graph, weights, name, seen)
     whole = graph.op("ReduceMean", seen, graph.constant([2, 3]), keepdims=0)
     whole = _normal_torch(graph, weights, name + "norm", whole)
-    straight = _linear(graph, weights, name + "straight", whole)
-    bent = graph.op("Gelu", _linear(graph, weights, name + "bent.0", whole))
-    bent = _linear(graph, weights, name + "bent.3", bent)
-    places = graph.op("Reshape", seen, graph.constant([0, 0, -1]))
-    places = graph.op("Transpose", places, perm=[0, 2, 1])
-    attended = _attend(graph, weights, name + "pool.", places)
-    return graph.unit(graph.op("Sum", straight, bent, attended))
+    said = _linear(graph, weights, name + "straight", whole)
+    if name + "bent.0.weight" in weights:
+        bent = graph.op("Gelu", _linear(graph, weights, name + "bent.0", whole))
+        said = graph.op("Add", said, _linear(graph, weights, name + "bent.3", bent))
+    if name + "pool.value" in weights:
+        places = graph.op("Reshape", seen, graph.constant([0, 0, -1]))
+        places = graph.op("Transpose", places, perm=[0, 2, 1])
+        said = graph.op("Add", said, _attend(graph, weights, name + "pool.", places))
+    return graph.unit(said)
 
 
 def _attend(graph: Graph, weights: Weights, name: str, places: str) -> str:
@@ -138,13 +148,35 @@ def _attend(graph: Graph, weights: Weights, name: str, places: str) -> str:
     return _linear(graph, weights, name + "out.1", answers)
 
 
-def _naming(graph: Graph, weights: Weights, seen: str) -> str:
-    """`backbone.Naming`; the background, class 0, is left out."""
+def _look(graph: Graph, weights: Weights, seen: str) -> tuple[str, str]:
+    """`backbone.Naming.look`; the background, class 0, is left out."""
     seen = _late(graph, weights, "naming.", seen)
     features = graph.op("ReduceMean", seen, graph.constant([2, 3]), keepdims=0)
     weight, bias = weights["naming.classifier.weight"][1:], weights["naming.classifier.bias"][1:]
-    likely = graph.op("Softmax", graph.linear(features, weight, bias), axis=-1)
-    return graph.op("MatMul", likely, graph.packed(weights["naming.names"]))
+    return features, graph.linear(features, weight, bias)
+
+
+def _sight(graph: Graph, weights: Weights, features: str, logits: str) -> str:
+    """`sight.traits` and `sight.Sight`."""
+    seen = graph.unit(graph.op("Sqrt", graph.op("Relu", features)))
+    cooler = graph.op("Div", logits, graph.constant(TEMPERATURE))
+    likely = graph.op("Sqrt", graph.op("Softmax", cooler, axis=-1))
+    likely = graph.op("Mul", likely, graph.constant(EMPHASIS))
+    found = graph.op("Concat", seen, likely, axis=1)
+    found = graph.op("Sub", found, graph.constant(weights["sight.mean"]))
+    axes = graph.half(weights["sight.axes"].T)
+    return graph.unit(graph.op("MatMul", found, axes))
+
+
+def _beside(graph: Graph, weights: Weights, said: str, seen: str) -> str:
+    """`sight.Sight.beside`."""
+    share, empty = float(weights["sight.share"]), weights["sight.empty"]
+    onto, back = graph.half(empty.T), graph.half(empty)
+    there = graph.op("MatMul", graph.op("MatMul", said, onto), back)
+    said = graph.unit(graph.op("Sub", said, there))
+    said = graph.op("Mul", said, graph.constant(math.sqrt(1 - share**2)))
+    seen = graph.op("Mul", graph.op("MatMul", seen, back), graph.constant(share))
+    return graph.unit(graph.op("Add", said, seen))
 
 
 def _late(graph: Graph, weights: Weights, name: str, seen: str) -> str:
@@ -183,12 +215,18 @@ def _convolution(
 ) -> str:
     """A convolution, and ReLU6 unless linear; one channel a group wherever the weights say so."""
     weight = weights[name + ".weight"]
-    is_depthwise = weight.shape[1] == 1
     edge = weight.shape[2] // 2
+    is_depthwise = weight.shape[1] == 1
+    if name.startswith("branches.") and not is_depthwise:
+        kept = graph.packed(weight)
+    elif name.startswith(("branches.", *FIRST)):
+        kept = graph.half(weight)
+    else:
+        kept = graph.constant(weight)
     mapped = graph.op(
         "Conv",
         pixels,
-        graph.half(weight) if is_depthwise else graph.packed(weight),
+        kept,
         graph.constant(weights[name + ".bias"]),
         strides=[stride, stride],
         pads=[0, 0, 1, 1] if stride == 2 else [edge] * 4,

@@ -11,6 +11,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn import functional as F
 
+from scripts.training.foreign import passages
 from scripts.training.photos import Corpus
 
 TEMPLATES = ("a photo of a {}.", "{}", "a close-up photo of a {}.", "there is a {} in the picture.")
@@ -18,10 +19,11 @@ TEMPLATES = ("a photo of a {}.", "{}", "a close-up photo of a {}.", "there is a 
 
 @dataclass(frozen=True)
 class Words:
-    """Unit rows of captions `(n, dim)` and of class names `(1000, dim)`."""
+    """Unit rows of captions `(n, dim)`, class names `(1000, dim)` and passages `(m, dim)`."""
 
     captions: Tensor
     classes: Tensor
+    passages: Tensor
 
 
 def embed_words(corpus: Corpus, text_tower: Path) -> Words:
@@ -36,4 +38,5 @@ def embed_words(corpus: Corpus, text_tower: Path) -> Words:
 
     names = [name.split(",")[0].strip() for name in corpus.class_names]
     classes = torch.stack([place([t.format(n) for n in names]) for t in TEMPLATES]).mean(0)
-    return Words(place(corpus.captions), F.normalize(classes, dim=-1))
+    others = [body for _, body in passages()]
+    return Words(place(corpus.captions), F.normalize(classes, dim=-1), place(others))

@@ -44,7 +44,7 @@ def test_the_demo_finds_photos_and_texts_and_its_second_run_has_nothing_to_do(
     assert first.returncode == 0, first.stderr
     answers = sections(first.stdout)
     assert set(answers) == {"text → image", "image → image", "image → text", "text → text"}
-    assert "rocket.jpg" in first_row(answers["text → image"])
+    assert "motorcycle_right.png" in first_row(answers["text → image"])
     assert "chelsea.png" in first_row(answers["image → image"])
     assert ".md" in first_row(answers["text → text"])
     again = run(["scripts/demo", "--no-serve"], tmp_path / "data")

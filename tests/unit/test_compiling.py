@@ -241,13 +241,10 @@ def test_an_artifact_that_was_changed_stands_for_nothing(folder: Path) -> None:
 
 
 def test_a_processor_that_computes_otherwise_is_found_out(folder: Path) -> None:
-    told = json.loads((folder / "model.json").read_text())["stands_for"]
-    dim = len(told["probes"]["text"])
-    elsewhere = np.linalg.qr(np.array([told["probes"]["text"], np.arange(dim)]).T)[0][:, 1]
-    change(
-        folder,
-        stands_for={**told, "probes": {**told["probes"], "text": elsewhere.tolist()}},
-    )
+    probes = json.loads((folder / "model.json").read_text())["probes"]
+    dim = len(probes["text"])
+    elsewhere = np.linalg.qr(np.array([probes["text"], np.arange(dim)]).T)[0][:, 1]
+    change(folder, probes={**probes, "text": elsewhere.tolist()})
     opened = CompiledEmbedder(folder, threads=1)
     with pytest.raises(ModelUnavailableError, match=r"text\.onnx computes otherwise here"):
         opened.embed_texts(["a dog"])
@@ -255,8 +252,7 @@ def test_a_processor_that_computes_otherwise_is_found_out(folder: Path) -> None:
 
 
 def test_probes_of_another_dimension_are_refused(folder: Path) -> None:
-    told = json.loads((folder / "model.json").read_text())["stands_for"]
-    change(folder, stands_for={**told, "probes": {"text": [1.0]}})
+    change(folder, probes={"text": [1.0]})
     with pytest.raises(ModelUnavailableError, match="probes"):
         CompiledEmbedder(folder, threads=1)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from latent.errors import InputError
-from latent.items import Modality, Vectors
+from latent.items import Vectors
 from latent.media.decode import Limits
 from latent.models.artifact import Artifact, write_artifact
-from latent.models.compiled import PROBE_TEXT, CompiledEmbedder, probe_pixels
+from latent.models.compiled import CompiledEmbedder
 from latent.models.compiling.exporting import image_graph, text_graph
 from latent.models.compiling.parity import parity, speed, unsteadiness
 from latent.models.compiling.parts import Parts
@@ -85,25 +85,18 @@ class Trial:
         files = {name: artifact.read(name) for name in manifest.files}
         space = self._embedder.space
         compiled = CompiledEmbedder(folder, threads=1)
-        probes: dict[str, list[float]] = {}
-        if manifest.image:
-            row = compiled.embed_images([probe_pixels(manifest.image.size)])[0]
-            probes[Modality.IMAGE] = [round(value, 5) for value in row.tolist()]
-        if manifest.text:
-            row = compiled.embed_texts([PROBE_TEXT])[0]
-            probes[Modality.TEXT] = [round(value, 5) for value in row.tolist()]
         stands_for = {
             "model": space.model,
             "fingerprint": space.fingerprint,
             "checked": manifest.own_fingerprint,
-            "probes": probes,
         }
         card = {
             "about": f"{space.model}, compiled in {variant.precision}",
             "measured": variant.measured,
         }
         told = manifest.model_dump(exclude={"files", "card"}, exclude_none=True)
-        write_artifact(folder, files, {**told, "card": card, "stands_for": stands_for})
+        told |= {"card": card, "stands_for": stands_for, "probes": compiled.probes()}
+        write_artifact(folder, files, told)
 
     def _graphs(self) -> dict[str, bytes]:
         graphs: dict[str, bytes] = {}
