@@ -6,5 +6,9 @@ Reading order: `routes/query` (a question arrives) → `desk` (what must not hap
 `checks/` tells copies from what is merely alike. `app` puts it together, `state` opens and closes
 it; `cli` and `commands/` are the same at a prompt.
 
+On its way in a request passes `connections` (sockets), `middleware` (its id, its line in the log),
+`reception` and `door` (its body, its turn) and `guard/` (who asks). `metrics`, `logs` and `tracing`
+tell operators; `server` is the process.
+
 Knows nothing about where items come from.
 """
