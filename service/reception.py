@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 WORK = "/v1/"  # below it is what costs work; health, metrics and pages are never shut out
 SHED = "shed"  # in the state of a request that was told to come back
+WITH_BODY = ("POST", "PUT", "PATCH")
 BODIES = 4  # of the longest kind may be held at once
 TELL_EVERY = 1.0  # seconds between two lines about requests that were shed
 
@@ -141,7 +142,8 @@ class _Visit:
         if declared.isdecimal() and int(declared) > self._limits.max_bytes:
             raise self._too_large()
         has_body = declared not in ("", "0") or "transfer-encoding" in self._headers
-        if door is not None and has_body:
+        # What else has a body is answered without a look at it, and could slip past the door.
+        if door is not None and has_body and self._scope["method"] in WITH_BODY:
             door.require_room()
             self._door = door
         elif door is not None:

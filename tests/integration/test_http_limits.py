@@ -474,6 +474,21 @@ def test_nothing_of_a_body_is_read_when_the_house_is_full(root: str) -> None:
     assert sender.sent[0]["status"] == 503
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD"])
+def test_a_body_that_nobody_reads_leads_nobody_past_the_door(method: str) -> None:
+    inside: list[int] = []
+    door = Door(1)
+
+    async def answers_unread(scope: Any, receive: Any, send: Any) -> None:
+        inside.append(door.count)
+
+    scope = {**asked("/v1/models", [CHUNKED], door), "method": method}
+    sender = Sender()
+    asyncio.run(reception(answers_unread)(scope, sender.receive, sender.send))
+    assert inside == [1]
+    assert door.count == 0
+
+
 def test_who_fails_inside_leaves_room_for_the_next() -> None:
     async def fails(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("mine")
