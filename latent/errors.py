@@ -8,6 +8,7 @@
         UnsupportedMediaError   a kind of file, or a modality, this model does not take
         UnknownItemError        no item with that id
         UnknownCollectionError  no collection with that name
+        UnknownConceptError     no concept with that name
         SourceMissingError      a file or folder that was named is not there
         FilterError             a filter that cannot be understood
       SpaceMismatchError      item and collection are of different spaces
@@ -86,6 +87,17 @@ class UnknownCollectionError(InputError):
     def __init__(self, name: str, known: list[str] | None = None) -> None:
         hint = f"; there are: {', '.join(known)}" if known else "; make it with 'nearfield index'"
         super().__init__(f"there is no collection {name!r}{hint}")
+
+
+class UnknownConceptError(InputError):
+    """No concept with that name in the collection."""
+
+    code = "unknown_concept"
+
+    def __init__(self, collection: str, name: str) -> None:
+        super().__init__(
+            f"collection {collection!r} has no concept {name!r}; mark items to learn it"
+        )
 
 
 class SourceMissingError(InputError):

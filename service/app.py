@@ -40,6 +40,7 @@ from service.routes import (
     check,
     classify,
     collections,
+    concepts,
     duplicates,
     embeddings,
     explain,
@@ -63,7 +64,7 @@ SIMILARITY_ROUTES = [
 ]
 SEARCH_ROUTES = [
     *(module.routes for module in (query, check, duplicates, items, collections)),
-    *(module.routes for module in (facets, thumbnails, maps, groups, explain)),
+    *(module.routes for module in (facets, thumbnails, maps, groups, explain, concepts)),
     *SIMILARITY_ROUTES,
 ]
 

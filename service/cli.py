@@ -18,7 +18,8 @@ from latent.settings import Settings
 from latent.terminal import FAILED, command_options, console, out, print_json, warn
 from service.commands.alike import check, similar
 from service.commands.checks import classify, duplicates
-from service.commands.explore import draw_map, groups
+from service.commands.concepts import concepts
+from service.commands.explore import draw_map, explain, groups
 from service.commands.keys import keys
 from service.commands.walk import walk
 
@@ -292,6 +293,8 @@ commands: list[click.Command] = [
     duplicates,
     draw_map,
     groups,
+    explain,
+    concepts,
     classify,
     serve,
     keys,

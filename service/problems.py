@@ -40,6 +40,7 @@ STATUS: dict[type[errors.NearfieldError], tuple[int, str]] = {
     errors.UnsupportedMediaError: (415, "Not a kind of input that is taken here"),
     errors.UnknownItemError: (404, "No such item"),
     errors.UnknownCollectionError: (404, "No such collection"),
+    errors.UnknownConceptError: (404, "No such concept"),
     errors.SourceMissingError: (404, "A file or folder is not there"),
     errors.FilterError: (400, "The filter cannot be understood"),
     errors.SpaceMismatchError: (409, "Two spaces do not mix"),

@@ -31,6 +31,7 @@ from service.engine.questions import Answer, Mode, Plan, Question
 from service.engine.relevance import Judge, kinds_of, least_of
 from service.engine.values import require_known
 from service.engine.walks import Walk, Walked, WalkPlan
+from service.explore import concepts
 from service.timing import Timings
 
 __all__ = ["Answer", "Mode", "Plan", "QueryEngine", "Question", "Walk", "Walked"]
@@ -67,6 +68,8 @@ class QueryEngine:
         timings = timings or Timings()
         with timings.measure("catalog"):
             collection = self._store.collection(name)
+            question = replace(question, parts=concepts.resolved(collection, question.parts))
+            where = concepts.narrowed(collection, where, question.concepts)
             if order is not None:
                 require_known(collection, order.field, what="sort_by")
             if question.group_by not in (None, COPIES):
@@ -129,6 +132,8 @@ class QueryEngine:
         timings = timings or Timings()
         with timings.measure("catalog"):
             collection = self._store.collection(name)
+            ends = concepts.resolved(collection, [walk.start, walk.end])
+            walk = replace(walk, start=ends[0], end=ends[1])
             known = {item.id: item.vector for item in _named(collection, walk.parts)}
         return WalkPlan(collection, walk, where, known, timings)
 
@@ -193,5 +198,6 @@ def _fingerprint(collection: Collection, question: Question) -> str:
         question.modality,
         [question.mode, question.is_analogy, question.diversity, question.group_by],
         [question.sort_by, question.pool, question.min_relevance],
+        dict(question.concepts),
     ]
     return cursors.fingerprint(asked)

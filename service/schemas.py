@@ -63,7 +63,7 @@ class ThingBody(BaseModel):
 
 
 class PlaceBody(ThingBody):
-    """Something that has a place: exactly one of text, image, id and vector."""
+    """Something that has a place: exactly one of text, image, id, vector and concept."""
 
     model_config = example(text="snow")
 
@@ -71,10 +71,11 @@ class PlaceBody(ThingBody):
     vector: list[StrictFloat] | None = Field(
         None, description="A vector of the collection's space."
     )
+    concept: str | None = Field(None, description="A concept of the collection, by its name.")
 
 
 class PartBody(PlaceBody):
-    """One part of a query: exactly one of text, image, id and vector."""
+    """One part of a query: exactly one of text, image, id, vector and concept."""
 
     model_config = example(text="snow", weight=-0.5)
 
@@ -178,6 +179,9 @@ class QueryBody(SearchBody):
     group_by: str | None = Field(None, description="A field: only the best hit of each value.")
     sort_by: str | None = Field(None, description="A field, as in taken_at:desc.")
     pool: StrictInt | None = Field(None, description="How many of the best hits are arranged so.")
+    concepts: dict[str, float] | None = Field(
+        None, description="How likely hits must have each concept, from 0 to 1."
+    )
 
     def question(self) -> Question:
         return replace(
@@ -189,6 +193,7 @@ class QueryBody(SearchBody):
             group_by=self.group_by,
             sort_by=self.sort_by,
             pool=self.pool,
+            concepts=self.concepts or {},
         )
 
 

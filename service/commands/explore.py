@@ -75,6 +75,62 @@ def groups(settings: Settings, as_json: bool, *, rebuild: bool, collection: str 
     out.print(f"{len(strange)} items are like nothing else")
 
 
+@click.command()
+@click.argument("words")
+@click.argument("item_id", metavar="ID")
+@click.option("--collection", metavar="NAME", help="Which collection.")
+@command_options
+def explain(
+    settings: Settings, as_json: bool, *, words: str, item_id: str, collection: str | None
+) -> None:
+    """Say why the item ID matches WORDS: what in a photo, or which words, speak for it."""
+    from latent.wiring import open_store
+    from service.embedding.placing import place_now
+    from service.engine import phrases
+    from service.engine.directions import rows_of
+    from service.engine.questions import things_in
+    from service.explore import insight
+    from service.timing import Timings
+
+    parts = phrases.parse(words)
+    with open_store(settings, must_exist=True) as store:
+        found = store.collection(collection or settings.collection)
+        (item,) = found.get([item_id])
+        embedder = store.embedder_for(found)
+        placed = place_now(embedder, things_in(parts), settings, Timings())
+        rows = rows_of(parts, {}, placed, found.space.dim)
+        reason = insight.why(found, item, (parts, rows), embedder, settings)
+    gave: list[JSON] = []
+    if reason.found is not None:
+        gave = [round(float(one), 5) for one in reason.found.gave]
+    faithfulness = reason.found.faithfulness if reason.found else None
+    if as_json:
+        print_json(
+            {
+                "id": item.id,
+                "score": reason.score,
+                "parts": list(reason.shares),
+                "gave": gave,
+                "words": [(item.text or "")[one.start : one.end] for one in reason.pieces],
+                "faithfulness": faithfulness,
+                "is_faithful": reason.found is not None and not reason.found.is_low,
+                "missing": reason.missing,
+            }
+        )
+        return
+    out.print(f"score {reason.score:.3f}")
+    for one in sorted(reason.pieces, key=lambda piece: -piece.gave):
+        out.print(f"{one.gave:+.3f}  {(item.text or '')[one.start : one.end]}")
+    if reason.found is not None and not reason.pieces:
+        for line in reason.found.gave.reshape(7, 7):
+            out.print(" ".join(f"{100 * one:+5.1f}" for one in line))
+        console.print("hundredths of the score that each piece of the photo gives")
+    if reason.missing:
+        console.print(reason.missing)
+    elif reason.found is not None and reason.found.is_low:
+        console.print("the deletion test does not bear this out: do not rely on it")
+
+
 @contextmanager
 def _surveyed(
     settings: Settings, name: str | None, method: str | None, *, rebuild: bool

@@ -18,7 +18,7 @@ from latent.items import JSON, Vector
 from service.embedding.pictures import picture_bytes
 
 MAX_PARTS = 32
-FORMS = ("text", "image", "id", "vector")
+FORMS = ("text", "image", "id", "vector", "concept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,13 @@ class Coordinates:
     vector: Vector
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A concept of the collection, by its name."""
+
+    name: str
+
+
 Thing: TypeAlias = Text | Picture
 """What only a model can place."""
 
@@ -58,7 +65,7 @@ Thing: TypeAlias = Text | Picture
 class Part:
     """One part of a question; a negative weight leads away from it."""
 
-    what: Thing | Like | Coordinates
+    what: Thing | Like | Coordinates | Learned
     weight: float = 1.0
 
     def describe(self) -> JSON:
@@ -72,13 +79,15 @@ class Part:
                 return ["id", item_id, self.weight]
             case Coordinates(vector):
                 return ["vector", hashlib.sha256(vector.tobytes()).hexdigest(), self.weight]
+            case Learned(name):
+                return ["concept", name, self.weight]
 
 
 def parse(query: object) -> tuple[Part, ...]:
     """The parts of a query in any of its forms.
 
-    A string; `{"text": …}`, `{"image": base64, data URL or bytes}`, `{"id": …}` or
-    `{"vector": […]}`, each with an optional `weight`; or a list of such.
+    A string; `{"text": …}`, `{"image": base64, data URL or bytes}`, `{"id": …}`,
+    `{"vector": […]}` or `{"concept": …}`, each with an optional `weight`; or a list of such.
 
     Raises:
         InputError: it has another form, names nothing, or has more than `MAX_PARTS` parts.
@@ -155,13 +164,15 @@ def _part(given: object, *, name: str = "image") -> Part:
     return Part(_what(forms[0], given[forms[0]], name), _weight(given.get("weight")))
 
 
-def _what(form: str, value: object, name: str) -> Thing | Like | Coordinates:
+def _what(form: str, value: object, name: str) -> Thing | Like | Coordinates | Learned:
     if form == "image":
         return Picture(picture_bytes(value), name)
     if form == "vector":
         return Coordinates(coordinates(value))
     if not isinstance(value, str):
         raise InputError(f"{form!r} must be a string")
+    if form == "concept":
+        return Learned(value)
     return Text(value) if form == "text" else Like(value)
 
 

@@ -6,7 +6,7 @@ Knows nothing about how answers are found.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from latent.collection import Collection
@@ -37,6 +37,7 @@ class Question:
     `where` is a filter as JSON. `explain` asks how the hits were found. `is_analogy` says that the
     parts are those of `parts.analogy`. `group_by` and `sort_by` name a field; `sort_by` may end in
     `:desc`. `diversity` is 0 to 1. They arrange the best `pool` hits, as does a mode with words.
+    `concepts` says how likely hits must have each of them, from 0 to 1.
     Hits below `min_relevance` are left out, by default below that of the settings; 0 leaves none.
     """
 
@@ -53,6 +54,7 @@ class Question:
     sort_by: str | None = None
     pool: int | None = None
     min_relevance: float | None = None
+    concepts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_arranged(self) -> bool:

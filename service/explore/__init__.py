@@ -4,5 +4,5 @@ Reading order: `facets` (what there is to filter by) → `pictures` and `thumbna
 like) → `cloud` (all items as points) → `clustering` (who is near whom) → `projecting` (a map),
 `groups` and `naming` with `vocabulary` → `landscape` (all of that, `kept`) → `surveys` (as it is
 now) → `explorer` (all of it for a store). `why` with `deletion`, and `mixture`, say why something
-matched and what is in a vector; `insight` puts them together.
+matched and what is in a vector; `insight` puts them together. `concepts` learns from marks.
 """

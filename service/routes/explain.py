@@ -15,7 +15,7 @@ from service.desk import SearchDesk
 from service.engine.directions import direction, rows_of
 from service.engine.parts import Like, Part, place
 from service.engine.questions import things_in
-from service.explore import insight
+from service.explore import concepts, insight
 from service.explore.deletion import Explained
 from service.explore.why import CELLS
 from service.fetching.bodies import fetch_into
@@ -154,6 +154,7 @@ async def _placed(
     desk: SearchDesk, collection: Collection, embedder: Embedder, parts: Sequence[Part]
 ) -> tuple[Vectors, dict[str, Item]]:
     """Where each part lies, and the items that are named."""
+    parts = await desk.run(concepts.resolved, collection, parts)
     ids = [part.what.id for part in parts if isinstance(part.what, Like)]
     items = {item.id: item for item in await desk.run(collection.get, ids)}
     things = things_in(parts)

@@ -65,6 +65,7 @@ def test_the_statuses_are_those_of_the_house() -> None:
         "UnsupportedMediaError": 415,
         "UnknownItemError": 404,
         "UnknownCollectionError": 404,
+        "UnknownConceptError": 404,
         "SourceMissingError": 404,
         "FilterError": 400,
         "SpaceMismatchError": 409,
