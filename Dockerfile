@@ -4,12 +4,13 @@
 #   docker build --tag nearfield:models --build-arg EXTRAS=--models .
 FROM python:3.11-slim
 
-# Words for scripts/setup, which is also what a clone is set up with.
+# Words for scripts/setup, which is also what a clone is set up with. Without any, every package is the
+# one in requirements.txt, by its hash; what --models adds is not pinned.
 ARG EXTRAS=""
 
 WORKDIR /app
 COPY . .
-RUN scripts/setup ${EXTRAS}
+RUN scripts/setup --locked ${EXTRAS}
 
 RUN useradd --system --uid 10001 --create-home nearfield \
     && install --directory --owner=nearfield --group=nearfield /data /models /keys

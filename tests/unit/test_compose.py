@@ -131,7 +131,7 @@ def test_the_image_runs_as_a_user_without_privileges() -> None:
 def test_the_image_is_set_up_by_the_script_of_a_clone_without_torch() -> None:
     assert steps("FROM") == ["python:3.11-slim"]
     assert steps("ARG") == ['EXTRAS=""']
-    assert "scripts/setup ${EXTRAS}" in steps("RUN")
+    assert "scripts/setup --locked ${EXTRAS}" in steps("RUN")
     setup = ROOT / "scripts" / "setup"
     assert setup.stat().st_mode & 0o100
     assert "--models)" in setup.read_text()
