@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent.collection import Collection
-from latent.errors import NearfieldError, OverloadedError, UnsupportedMediaError
+from latent.errors import (
+    ModelUnavailableError,
+    NearfieldError,
+    OverloadedError,
+    SpaceMismatchError,
+    UnsupportedMediaError,
+)
 from latent.items import Modality
 from latent.store import Store
 from service.explore import landscape
@@ -146,10 +152,14 @@ class Surveys:
             return self._hold(collection.views.name, made, cloud)
 
     def vocabulary(self, collection: Collection) -> Vocabulary | None:
-        """Everyday words in the collection's space; None where its model places no texts."""
+        """Everyday words in the collection's space.
+
+        None where its model places no texts, or is not here: a map needs none.
+        """
         try:
             return vocabulary_of(self._store.embedder_for(collection), collection.views.parent)
-        except UnsupportedMediaError:
+        except (UnsupportedMediaError, SpaceMismatchError, ModelUnavailableError) as error:
+            log.info("the map of %r does without words: %s", collection.name, error)
             return None
 
     def _hold(self, uid: str, now: Landscape, cloud: Cloud) -> Survey:

@@ -24,7 +24,7 @@ from service.app import search_app, similarity_app
 from service.schemas import DOT
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
-IDS = {"collection": "main", "id": "notes/1"}
+IDS = {"collection": "main", "id": "notes/1", "name": "winter"}
 
 
 @cache
@@ -64,6 +64,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     settings = Settings(data=tmp_path_factory.mktemp("service"), model="mini", threads=2)
     with TestClient(search_app(settings)) as opened:
         opened.put("/v1/collections/main", json={}).raise_for_status()
+        more = [{"id": f"notes/{n}", "text": f"note {n}"} for n in (2, 3)]  # examples name them
+        opened.put("/v1/collections/main/items", json={"items": more}).raise_for_status()
         yield opened
 
 

@@ -263,3 +263,12 @@ def test_groups_of_texts_are_named_by_what_sets_them_apart(store: Store) -> None
     found = Surveys(store).build(collection, Method.PCA).landscape.groups
     names = {group.words[0] for group in found if group.parent is None}
     assert names == {"red", "green", "blue"}
+
+
+def test_a_map_needs_no_model(store: Store) -> None:
+    collection = store.ensure("own", "vectors:16")
+    rows = blobs(30, 30)
+    collection.put([Item(f"i{n}", Modality.IMAGE, row) for n, row in enumerate(rows)])
+    survey = Surveys(store).build(collection, Method.PCA)
+    assert len(survey.ids) == 60
+    assert all(group.words == [] for group in survey.landscape.groups)
