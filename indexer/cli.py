@@ -38,7 +38,7 @@ from indexer.watch import follow
 from latent import comparing
 from latent.collection import Collection, Summary
 from latent.comparing import Comparison
-from latent.errors import InputError, NearfieldError, SourceMissingError
+from latent.errors import InputError, NearfieldError
 from latent.index.bases import Quantisation
 from latent.items import JSON
 from latent.settings import Settings
@@ -125,9 +125,7 @@ def _stay(
     def react(touched: Sequence[Path]) -> None:
         try:
             report = once(touched)
-        except SourceMissingError:
-            raise
-        except InputError as error:  # a manifest that is being written, a folder emptied
+        except InputError as error:  # a manifest that is being written, a folder emptied or away
             warn(f"error: {error}")
             return
         if report.indexed or report.removed:

@@ -63,6 +63,35 @@ def test_the_first_call_is_for_all_and_the_next_for_what_changed(tmp_path: Path)
         assert follower.hears_of(two)
 
 
+def test_a_folder_that_goes_away_is_followed_again_when_it_is_back(tmp_path: Path) -> None:
+    one, two, back = tmp_path / "one", tmp_path / "two", tmp_path / "back"
+    for folder in (one, two, back):
+        folder.mkdir()
+    with Follower(one, two) as follower:
+        assert follower.hears_of(one, two)
+        two.rename(tmp_path / "away")
+        assert follower.hears_of(two)
+        assert follower.hears_of(one)  # for nobody looked for a moment
+        back.rename(two)
+        assert follower.hears_of(one, two)
+        (two / "b.txt").write_text("green")
+        assert follower.hears_of(two)
+
+
+def test_a_single_folder_is_waited_for(tmp_path: Path) -> None:
+    only, back = tmp_path / "only", tmp_path / "back"
+    only.mkdir()
+    back.mkdir()
+    with Follower(only) as follower:
+        assert follower.hears_of(only)
+        only.rename(tmp_path / "away")
+        assert follower.hears_of(only)
+        back.rename(only)
+        assert follower.hears_of(only)
+        (only / "a.txt").write_text("red")
+        assert follower.hears_of(only)
+
+
 def test_hidden_files_and_the_data_folder_are_no_changes(tmp_path: Path) -> None:
     data = tmp_path / "nearfield-data"
     data.mkdir()
