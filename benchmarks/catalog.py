@@ -27,7 +27,6 @@ from indexer.rows import index_manifest
 from indexer.sources import File, Kind
 from latent.catalog.rows import COLUMNS
 from latent.collection import Collection
-from latent.filters.language import parse
 from latent.items import Item, Modality, Vectors
 from latent.wiring import open_store
 
@@ -155,13 +154,13 @@ def _matched(bench: Bench, collection: Collection, n: int) -> Iterator[Row]:
     """Each filter: first, and again after a write, so that nothing that was matched is kept."""
     for name, where in FILTERS.items():
         count = partial(collection.count, where=where)
-        first = _seconds(count)
+        first, second = _seconds(count), 0.0
         again = []
         for number in range(max(5, bench.rounds)):
             _write(collection, number)
+            second = second or _seconds(count)
             again.append(_seconds(count))
-        ask = partial(collection._catalog.matching, collection._entry, where=parse(where))
-        how = f"after a write; first {1e3 * first:,.0f}, by SQL {1e3 * _seconds(ask):,.0f}"
+        how = f"after a write; by SQL {1e3 * first:,.0f}, reading the column {1e3 * second:,.0f}"
         label = f"{n:,} items: a count, {name}"
         yield Row(label, 1e3 * statistics.median(again), "ms", how, MATCHED)
 

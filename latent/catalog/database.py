@@ -26,6 +26,7 @@ from latent.filters.sqlite import WITHIN
 CHUNK = 500
 STREAM = 2_000
 PAGE = 8_192  # bytes: vectors of 384 and 512 numbers leave little of it empty
+LOG = 4_000  # pages of the log, 32 MB, before they are copied: pages change often in a load
 PATIENCE_MS = 10_000  # how long a writer waits for its turn
 
 # Unescaped, because SQLite before 3.45 compares names as they are written; NaN is no JSON.
@@ -175,6 +176,7 @@ def _teach_sqlite(engine: Engine) -> None:
         _turn_to_wal(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={LOG}")
         cursor.close()
         connection.create_function(WITHIN, 3, geo.is_within, deterministic=True)
 

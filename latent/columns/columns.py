@@ -36,6 +36,8 @@ from latent.items import Item, Modality
 
 MOST_BYTES = 256_000_000  # of all columns of a collection; those asked for least go
 MOST_FIELDS = 64  # that one filter asks for
+MOST_ASKED = 10_000  # fields that are remembered as asked for
+MOST_BY_SQL = 10  # conditions of a first question
 MODALITY = "$modality"
 NO_VECTOR = np.empty(0, np.float32)
 
@@ -50,7 +52,24 @@ class Columns:
         self._turn = threading.Lock()
         self._refused: set[Wanted] = set()
         self._known: set[str] = set()
+        self._asked: set[Wanted] = set()
         self._start_anew()
+
+    def is_worth(self, where: Filter | None) -> bool:
+        """Whether to ask here: for fields that were asked for before, or where something is held.
+
+        To read a column takes about three times as long as one look of the database, so that is
+        left to the second question, which a command line never comes to; but not where the
+        database would look many times.
+        """
+        fields = set() if where is None else _fields_in(where)
+        many = where is not None and sum(1 for _ in leaves(where)) > MOST_BY_SQL
+        with self._turn:
+            is_new = not fields <= self._asked
+            if len(self._asked) > MOST_ASKED:  # names that nobody has, most likely
+                self._asked.clear()
+            self._asked |= fields
+            return many or (not is_new and (bool(fields) or self._sequence >= 0))
 
     def matching(self, where: Filter | None, modality: Modality | None) -> Match | None:
         """The keys of all items that match now; None for what only the database can answer.
@@ -58,9 +77,8 @@ class Columns:
         Raises:
             FilterError: a field is not known.
         """
-        asked = [] if where is None else [one for one in leaves(where) if one.field != MODALITY]
-        fields = list(dict.fromkeys(map(_wanted, asked)))
-        if len(fields) > MOST_FIELDS or any(one.field in TEXTS for one in asked):
+        fields = [] if where is None else sorted(_fields_in(where), key=repr)
+        if len(fields) > MOST_FIELDS or any(one.name in TEXTS for one in fields):
             return None
         if where is not None:
             self._refuse_unknown(where)
@@ -197,6 +215,10 @@ class Columns:
             return column.exist(self._size) if shape is None else column.within(shape, self._size)
         assert not isinstance(leaf, Within)  # which wants places
         return column.meet(leaf, self._size)
+
+
+def _fields_in(where: Filter) -> set[Wanted]:
+    return {_wanted(one) for one in leaves(where) if one.field != MODALITY}
 
 
 def _wanted(leaf: Leaf) -> Wanted:

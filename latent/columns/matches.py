@@ -44,7 +44,9 @@ class Matches:
             if match is not None and match.sequence == sequence:
                 self._kept.move_to_end(asked)
                 return match
-        match = self._columns.matching(where, modality)
+        match = None
+        if self._columns.is_worth(where):
+            match = self._columns.matching(where, modality)
         if match is None:
             match = self._catalog.matching(self._entry, where=where, modality=modality)
         with self._keeping:

@@ -26,6 +26,7 @@ from latent.filters.match import matches
 from latent.items import JSON, Item, Modality
 from latent.models.vectors_only import VectorsOnly
 from latent.settings import Settings
+from latent.wiring import open_store
 
 VECTOR = np.eye(1, 4, dtype=np.float32)[0]
 
@@ -207,3 +208,22 @@ def test_a_pattern_over_too_many_strings_is_left_to_the_database() -> None:
     assert cells.meet(Exists("n"), 50_001).all()
     with pytest.raises(TooVariedError):
         cells.meet(Like("n", "7%"), 50_001)
+
+
+def test_a_field_is_read_when_it_is_asked_for_again(settings: Settings) -> None:
+    asked: list[str] = []
+    with open_store(settings) as store:
+        collection = store.ensure("main", "vectors:4")
+        collection.put([item(f"i{n}", a=n, b=n) for n in range(9)])
+        engine = collection._catalog._engine
+
+        def remember(_c: object, _cursor: object, sql: str, *rest: object) -> None:
+            if "FROM items" in sql:
+                asked.append("column" if "items.modality, " in sql else "filter")
+
+        event.listen(engine, "before_cursor_execute", remember)
+        for n, where in enumerate([{"a": 1}, {"a": 2}, {"a": 3}, {"b": 1}, {"a": 4, "b": 4}]):
+            assert collection.count(where=where) == 1, n
+        event.remove(engine, "before_cursor_execute", remember)
+    # The last: what changed of the one (nothing), and all of the other.
+    assert asked == ["filter", "column", "filter", "column", "column"]
