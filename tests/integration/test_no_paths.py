@@ -45,7 +45,7 @@ def asked(client: TestClient) -> Iterator[Any]:
         for method in by_method.keys() - {"delete"}:
             for item_id in ids if "{id}" in path else ids[:1]:
                 for body in (None, {}, {"query": "red", "explain": True, "k": 20}, {"limit": 100}):
-                    where = path.format(collection="main", id=item_id)
+                    where = path.format(collection="main", id=item_id, name="none")
                     yield client.request(method, where, json=body)
 
 
