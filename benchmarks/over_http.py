@@ -91,9 +91,9 @@ def _alone(
 
 
 def _saturated(bench: Bench, label: str, rate: float, raw: Graph, asked: Vectors) -> Iterator[Row]:
-    every = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, own_cores())  # threads that are made here inherit it
-    threads = len(own_cores())
+    every, cores = os.sched_getaffinity(0), own_cores()
+    os.sched_setaffinity(0, cores)  # threads that are made here inherit it
+    threads = len(cores)
     try:
         rounds = 1 if bench.is_quick else 20
         theirs = graphs.rate(lambda one: raw.ask(one, AT), asked, threads=threads, rounds=rounds)
