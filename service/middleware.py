@@ -15,6 +15,7 @@ from http import HTTPMethod
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.guard.guard import Caller
 from service.logs import FIELDS, REQUEST_ID
 from service.metrics import Metrics
 from service.problems import INTERNAL, problem
@@ -81,10 +82,17 @@ class Requests:
             "path": scope["path"],
             "status": status,
             "ms": round(seconds * 1000, 3),
+            **_key_in(scope),
             **{f"{stage}_ms": ms for stage, ms in took_ms.items()},
         }
         # JSON, so that no path can forge a second line.
         log.info("%s", json.dumps(line), extra={FIELDS: line})
+
+
+def _key_in(scope: Scope) -> dict[str, str]:
+    """The name of the key that the request was let in with."""
+    caller = scope["state"].get("caller")
+    return {"key": caller.key.name} if isinstance(caller, Caller) and caller.key else {}
 
 
 def _request_id(scope: Scope) -> str:

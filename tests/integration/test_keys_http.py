@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -207,6 +209,18 @@ def test_lists_hold_what_the_key_is_for(
     for headers, is_there in ((admin, True), (narrow, False)):
         models = client.get("/v1/models", headers=headers).json()["data"]
         assert ("vectors:7" in {one["id"] for one in models}) == is_there
+
+
+def test_the_log_names_the_key_and_does_not_hold_it(
+    client: TestClient, admin: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "nearfield.requests"):
+        client.get("/v1/collections", headers=admin)
+        client.get("/v1/collections")
+    known, unknown = [json.loads(record.getMessage()) for record in caplog.records]
+    assert known["key"] == "key-0"
+    assert "key" not in unknown
+    assert admin["Authorization"].split()[1] not in caplog.text
 
 
 def test_so_many_requests_and_then_429(client: TestClient, settings: Settings) -> None:
