@@ -20,9 +20,10 @@ from latent.collection import Collection
 from latent.index.bases import Base, Kind
 from latent.index.exact import MARGIN
 from latent.index.recall import Questions, lines_of
-from latent.items import Item, Modality, Vectors
+from latent.index.served import Limits
+from latent.items import JSON, Item, Modality, Vectors
 from latent.store import Store
-from latent.wiring import open_store
+from latent.wiring import INDEX, open_store
 
 NAME = "bench"
 AT = 10
@@ -32,9 +33,10 @@ AT_ONCE = 2_000
 
 @dataclass(frozen=True)
 class Filled:
-    """A collection of `drawn.things`, in the order of their ids, and how long its parts took.
+    """A collection of `drawn.things`, all images, and how long its parts took.
 
-    Every third is a text, the others are images; `lot` is a random number below `len(things)`.
+    Ids are their positions; `lot` is a random number below `len(things)`. What the collection
+    judges itself by are stored images, and questions in words that nobody asks it later.
     """
 
     store: Store
@@ -46,7 +48,10 @@ class Filled:
 
     @property
     def questions(self) -> dict[str, Vectors]:
-        return {"image": self.drawn.like_things, "text": self.drawn.in_words}
+        return {
+            "image": self.drawn.like_things[:QUESTIONS],
+            "text": self.drawn.in_words[:QUESTIONS],
+        }
 
     def found(self, question: NDArray[np.float32], k: int = AT) -> list[int]:
         """Positions of the nearest, best first."""
@@ -61,12 +66,13 @@ def lots(n: int) -> NDArray[np.int64]:
 @contextmanager
 def filled(bench: Bench, n: int, dim: int) -> Iterator[Filled]:
     """A collection of n vectors with its snapshot."""
-    drawn = draw(n, dim, questions=QUESTIONS)
+    drawn = draw(n, dim, questions=2 * QUESTIONS)
     data = bench.folder / f"index-{n}-{dim}"
     settings = bench.settings(data=data, model=f"vectors:{dim}", min_relevance=0)
     lot = lots(n)
     with open_store(settings) as store:
-        collection = store.ensure(NAME)
+        store.ensure(NAME)
+        collection = judging_itself(store, drawn)
         started = time.perf_counter()
         for start in range(0, n, AT_ONCE):
             collection.put([_item(drawn, lot, i) for i in range(start, min(n, start + AT_ONCE))])
@@ -78,8 +84,21 @@ def filled(bench: Bench, n: int, dim: int) -> Iterator[Filled]:
 
 
 def _item(drawn: Drawn, lot: NDArray[np.int64], i: int) -> Item:
-    modality = Modality.IMAGE if i % 3 else Modality.TEXT
-    return Item(str(i), modality, drawn.things[i], uri=str(i), metadata={"lot": int(lot[i])})
+    metadata: dict[str, JSON] = {"lot": int(lot[i])}
+    return Item(str(i), Modality.IMAGE, drawn.things[i], uri=str(i), metadata=metadata)
+
+
+def judging_itself(store: Store, drawn: Drawn) -> Collection:
+    """The collection, with drawn questions in the place of the phrases that a model would place."""
+    settings, entry = store.settings, store.collection(NAME)._entry
+    limits = Limits(settings.exact_limit, settings.delta_limit, settings.threads, settings.recall)
+    return Collection(
+        store.collection(NAME)._catalog,
+        entry,
+        settings.data / INDEX / entry.uid,
+        limits,
+        in_words=lambda: drawn.in_words[QUESTIONS:],
+    )
 
 
 def recall(

@@ -122,7 +122,7 @@ def _own(
 def _filtered(bench: Bench, label: str, ours: Filled) -> Iterator[Row]:
     """Under filters that nothing to do with the question, asked again and again."""
     things, lot = ours.drawn.things, lots(len(ours.drawn.things))
-    questions = ours.drawn.like_things[: 20 if bench.is_quick else None]
+    questions = ours.questions["image"][: 20 if bench.is_quick else None]
 
     def ask(where: dict[str, Any] | None) -> list[list[int]]:
         return [
