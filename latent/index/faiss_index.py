@@ -14,11 +14,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from latent.index.bases import Base, Bits, Kind, ask
+from latent.index.bases import Base, Bits, Kind, Quantisation, ask, rough_scores
 from latent.index.exact import MARGIN, ExactIndex, View, checked, nearest_of, nearest_rows
 from latent.index.plans import Plan, Trace, Way, choose
 from latent.index.vectors import Keys, Neighbour, best, cosines
 from latent.items import Vectors
+
+MANY = 2_000
+"""Rows that are narrowed down by their codes before their exact vectors are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +255,21 @@ def _search_base(
 def _compare_all(
     scope: _Scope, query: NDArray[np.float32], k: int, trace: Trace
 ) -> tuple[list[Neighbour], Trace]:
-    return nearest_of(scope.base.keys, scope.base.vectors, query, k, rows=scope.rows), trace
+    base, rows = scope.base, scope.rows
+    if rows is not None and len(rows) > MANY and base.quantisation is Quantisation.SQ8:
+        rows = _narrowed(base, query, k, rows)
+        trace = replace(trace, candidates=len(rows))
+    return nearest_of(base.keys, base.vectors, query, k, rows=rows), trace
+
+
+def _narrowed(
+    base: Base, query: NDArray[np.float32], k: int, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Those of the rows that may be among the k nearest, by codes that tell how wrong they are."""
+    rough, error = rough_scores(base, query, rows)
+    line = np.partition(rough, len(rough) - k)[len(rough) - k] - 2 * error - MARGIN
+    close: NDArray[np.int64] = rows[rough >= line]
+    return close
 
 
 def _search_flat(scope: _Scope, query: NDArray[np.float32], k: int) -> list[Neighbour]:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from latent.collection import Collection
 from latent.errors import InputError, StoreError, UnknownCollectionError
-from latent.index.bases import Kind, Quantisation, build, read_file, write_file
+from latent.index.bases import Kind, Quantisation, build, read_file, rough_scores, write_file
 from latent.index.building import Builder, Task, make, read_questions, write_questions
 from latent.index.exact import nearest_rows
-from latent.index.faiss_index import FaissIndex
+from latent.index.faiss_index import MANY, FaissIndex
 from latent.index.pages import AROUND, Pages, mapped
 from latent.index.plans import Plan, Way
 from latent.index.recall import Questions, measured
@@ -95,6 +95,24 @@ def test_words_of_a_quantiser_fit_any_number_of_rows_and_dimensions(count: int, 
         quantisation=Quantisation.PQ,
     )
     assert len(FaissIndex(base).search(random_rows(1, dim), count)[0]) == count
+
+
+def test_codes_of_8_bits_are_never_more_wrong_than_they_say(tmp_path: Path) -> None:
+    rows, keys = random_rows(5_000, 48), np.arange(5_000, dtype=np.int64)
+    rows[7] = np.eye(48, dtype=np.float32)[3]  # far out of the range of all others
+    write_file(build(keys, rows, Kind.HNSW, threads=2), tmp_path / "index")
+    base = read_file(tmp_path / "index", Kind.HNSW, keys, rows)
+    chosen = np.arange(0, 5_000, 2)
+    for query in random_rows(5, 48, seed=1):
+        rough, error = rough_scores(base, query, chosen)
+        wrong = np.abs(rough - rows[chosen] @ query)
+        assert wrong.max() <= error + 1e-6
+        assert error < 0.05
+        ((hits, trace),) = FaissIndex(base).traced(
+            query[None], 10, only=chosen, plan=Plan(Way.EXACT)
+        )
+        assert hits == nearest_rows(chosen, rows[chosen], query, 10)
+        assert 10 <= trace.candidates < MANY
 
 
 # --- a collection -------------------------------------------------------------------------------
