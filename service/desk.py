@@ -118,12 +118,12 @@ class SearchDesk(Desk):
             answer = shaped(engine.answer(plan, placed))
             return lambda: answer
 
-        step = await self.run(begun)
+        step = await self.state.workers.search(begun)
         if not isinstance(step, tuple):
             return step()
         embedder, plan = step
         placed = await self.place(embedder, plan.things)
-        return await self.run(lambda: shaped(engine.answer(plan, placed)))
+        return await self.state.workers.search(lambda: shaped(engine.answer(plan, placed)))
 
     async def walk(self, name: str, walk: Walk) -> Walked:
         """Walk through a collection; raises as `QueryEngine.walk`, and OverloadedError."""
