@@ -13,8 +13,9 @@ from latent.index.bases import LINKS, Kind, Quantisation
 
 KEY = 8  # bytes of a key in the snapshot
 LEVEL = 12  # bytes that say where the links of an item begin, and on how many levels it is
-ITEM = 210  # bytes of an item in the catalog, without vector, text, metadata
-PAGE = 4_096  # of SQLite
+EMPTY = 213_000  # bytes of a catalog with nothing in its tables
+ITEM = 150  # bytes of an item in the catalog, without vector, text, metadata
+PAGE = 8_192  # of the catalog in SQLite, see `latent.catalog.database`
 CORE_SECONDS = 1.0e-3
 """Seconds of one core for an item of 384 numbers in a graph of a million, as measured."""
 PATIENCE = 86_400.0
@@ -66,7 +67,7 @@ def links_size() -> float:
 def sizes(items: int, dim: int, *, quantisation: Quantisation, exact: int, cores: int) -> Sizes:
     """What a collection takes that gets a graph above `exact` items."""
     vectors = 4 * dim * items
-    catalog = round(items * (ITEM + stored_size(dim)))
+    catalog = EMPTY + round(items * (ITEM + stored_size(dim)))
     if items <= exact:
         memory = vectors + KEY * items
         return Sizes(Kind.EXACT, Quantisation.FLOAT32, memory, memory, catalog, memory, 0.0)

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from latent.catalog.database import PAGE
+from latent.index import sizes as sizes_of_pages
 from latent.index.bases import Kind, Quantisation, build, write_file
 from latent.index.sizes import build_seconds, most_items, sizes, stored_size
 from latent.items import Item, Modality
@@ -70,9 +72,13 @@ def test_a_collection_takes_the_room_on_disk_that_was_planned(
 
 
 def test_a_vector_longer_than_half_a_page_takes_a_whole_one() -> None:
-    assert stored_size(384) == 4_096 / 2
-    assert stored_size(512) == stored_size(768) == 4_096
-    assert stored_size(1_024) > 4_096
+    assert stored_size(384) == PAGE / 5
+    assert stored_size(1_024) == stored_size(1_536) == PAGE
+    assert stored_size(2_048) > PAGE
+
+
+def test_pages_are_as_large_as_the_catalog_makes_them() -> None:
+    assert sizes_of_pages.PAGE == PAGE
 
 
 def test_more_items_take_longer_than_in_proportion_and_more_cores_less() -> None:
