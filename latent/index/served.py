@@ -271,7 +271,9 @@ class ServedIndex:
         snapshot.discard(self._folder, keep=now.sequence)
         try:
             # Who follows from the snapshot before, or from later on, can go on doing so.
-            self._catalog.prune(self._entry, max(before, default=0))
+            # One of another history, passed over, is no such snapshot.
+            known = (sequence for sequence in before if sequence <= now.sequence)
+            self._catalog.prune(self._entry, max(known, default=0))
             self._catalog.sequence(self._entry)
         except UnknownCollectionError:  # deleted meanwhile, and the folder made again by this
             shutil.rmtree(self._folder, ignore_errors=True)

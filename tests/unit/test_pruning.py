@@ -95,6 +95,17 @@ def test_a_reader_that_stood_still_finds_nothing_that_was_dropped(
         assert reader.verify() == []
 
 
+def test_a_snapshot_of_another_history_prunes_nothing_that_is_to_come(
+    collection: Collection, settings: Settings
+) -> None:
+    collection.drop(["i0"])
+    (folder,) = (settings.data / INDEX).glob("*")
+    (folder / "500").mkdir()
+    assert collection.publish(force=True)
+    assert kept(settings) == (1, 0)
+    assert found(collection) == {f"i{n}" for n in range(1, 100)}
+
+
 def test_many_are_pruned_in_several_transactions(settings: Settings) -> None:
     settings.data.mkdir()
     catalog = Catalog(open_engine(f"sqlite:///{settings.data / CATALOG}"))
