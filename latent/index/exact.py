@@ -93,7 +93,7 @@ class View:
     def living(self, only: Keys | None = None) -> tuple[Keys, Vectors]:
         """Keys and vectors of the living rows, of those in `only` if it is given."""
         chosen = self.alive
-        if only is not None:
+        if only is not None and len(self.keys):  # of many to look for, looking costs in any case
             chosen = chosen & np.isin(self.keys, only)
         if chosen.all():
             return self.keys, self.vectors

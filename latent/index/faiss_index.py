@@ -20,6 +20,8 @@ from latent.index.plans import Plan, Trace, Way, choose
 from latent.index.vectors import Keys, Neighbour, best, cosines
 from latent.items import Vectors
 
+KEPT = 8
+"""Filters whose rows are remembered while nothing is written."""
 MANY = 2_000
 """Rows that are narrowed down by their codes before their exact vectors are read."""
 
@@ -69,7 +71,7 @@ class FaissIndex:
         self._writing = threading.Lock()
         self._delta = ExactIndex(self._dim)
         self._state = _State(base, None, 0, self._delta.view)
-        self._last: tuple[_State, Keys, _Scope] | None = None
+        self._scopes: dict[int, tuple[_State, Keys, _Scope]] = {}
         self.changes = 0
 
     @property
@@ -153,10 +155,14 @@ class FaissIndex:
         """What a search may find; a filter is often asked again while nothing is written."""
         if only is None:
             return _Scope(state.base, len(state.base.keys) - state.masked, alive=state.alive)
-        last = self._last
-        if last is None or last[0] is not state or last[1] is not only:
-            self._last = last = (state, only, _filtered(state, only))
-        return last[2]
+        scopes = self._scopes
+        kept = scopes.get(id(only))
+        if kept is None or kept[0] is not state or kept[1] is not only:
+            kept = (state, only, _filtered(state, only))
+            if len(scopes) >= KEPT:
+                self._scopes = scopes = {}
+            scopes[id(only)] = kept
+        return kept[2]
 
     def vectors_of(self, keys: Keys) -> tuple[Keys, Vectors]:
         """Those of the keys that are here, ascending, and their vectors."""
@@ -203,6 +209,8 @@ def _filtered(state: _State, only: Keys) -> _Scope:
     if 8 * len(only) < len(base.keys):
         rows = state.living(base.positions(only))
         return _Scope(base, len(rows), True, positions=rows)
+    if np.array_equal(base.keys, only):  # all there are, of a collection of photos alone, say
+        return _Scope(base, len(base.keys) - state.masked, True, alive=state.alive)
     bits = np.packbits(np.isin(base.keys, only), bitorder="little")
     if state.alive is not None:
         bits &= state.alive
