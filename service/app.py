@@ -50,6 +50,7 @@ from service.routes import (
     items,
     maps,
     models,
+    pages,
     query,
     rerank,
     similarity,
@@ -85,7 +86,7 @@ def search_app(settings: Settings) -> FastAPI:
     return create_app(
         partial(open_search_state, settings),
         settings,
-        SEARCH_ROUTES,
+        [*SEARCH_ROUTES, pages.routes],
         title="Nearfield",
     )
 
@@ -154,7 +155,7 @@ def create_app(
     app.add_exception_handler(HTTPException, partial(_on_http_exception, routers))
     for routes in routers:
         app.include_router(routes)
-    _add_pages(app)
+    _add_reference(app, is_front=pages.routes not in routers)
     return app
 
 
@@ -173,13 +174,16 @@ def _on_http_exception(
     return response
 
 
-def _add_pages(app: FastAPI) -> None:
+def _add_reference(app: FastAPI, *, is_front: bool) -> None:
+    """The pages at /openapi.json and /docs; `is_front`: the way in leads there."""
     document = partial(_document, app, {})
     app.openapi = document  # type: ignore[method-assign]
 
-    @app.get("/", include_in_schema=False)
-    async def front() -> RedirectResponse:
-        return RedirectResponse("/docs")
+    if is_front:
+
+        @app.get("/", include_in_schema=False)
+        async def front() -> RedirectResponse:
+            return RedirectResponse("/docs")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

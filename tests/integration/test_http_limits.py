@@ -602,9 +602,13 @@ def test_two_apps_do_not_share_their_counts(settings: Settings) -> None:
         assert 'route="/healthz"' not in other.get("/metrics").text
 
 
-def test_the_front_page_leads_to_a_reference_that_needs_no_other_host(client: TestClient) -> None:
-    page = client.get("/")
-    assert page.url.path == "/docs"
+def test_the_similarity_app_leads_to_its_reference(settings: Settings) -> None:
+    with TestClient(similarity_app(settings)) as client:
+        assert client.get("/").url.path == "/docs"
+
+
+def test_the_reference_needs_no_other_host(client: TestClient) -> None:
+    page = client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "/v1/collections/{collection}/query" in page.text
     assert "a dog in the snow" in page.text

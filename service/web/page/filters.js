@@ -1,0 +1,145 @@
+// Filters from what the metadata of a collection holds: values with counts, ranges, dates.
+
+import { byId, el, fill, plural } from "./elements.js";
+import { ask, at } from "./service.js";
+
+const LAST = ["size", "modified", "width", "height", "suffix", "format", "name"];
+const HUMAN = { taken_at: "Taken", folder: "Folder", camera: "Camera", suffix: "File type",
+  format: "Format", modified: "File changed", width: "Width", height: "Height", size: "File size",
+  title: "Title", author: "Author", name: "File name", latitude: "Latitude", longitude: "Longitude",
+  altitude: "Altitude" };
+
+export const humanly = (field) => HUMAN[field] ?? field.replaceAll("_", " ");
+
+/** What the fields hold for this filter; each field that is filtered by, as if it were not. */
+export async function facets(state, signal) {
+  const load = (filter) => {
+    const given = new URLSearchParams({ values: 12 });
+    if (Object.keys(filter).length) given.set("filter", JSON.stringify(filter));
+    if (state.modality) given.set("modality", state.modality);
+    return ask(at(state.collection, `/facets?${given}`), { signal });
+  };
+  const filtered = Object.keys(state.filter);
+  const [all, ...others] = await Promise.all([
+    load(state.filter),
+    ...filtered.map((field) => load(without(state.filter, field))),
+  ]);
+  const fields = all.fields.filter((one) => !filtered.includes(one.field));
+  filtered.forEach((field, i) => {
+    const found = others[i].fields.find((one) => one.field === field);
+    if (found) fields.push(found);
+  });
+  return { ...all, fields };
+}
+
+export const without = (filter, field) =>
+  Object.fromEntries(Object.entries(filter).filter(([name]) => name !== field));
+
+/** Whether some items would be left out by it: one value that all have is no choice. */
+const tells = (one, items) =>
+  (one.steps ? one.steps.filter((step) => step.count).length > 1 : one.values.length > 0)
+  && (one.distinct > 1 || one.items < items);
+
+const rank = ({ field }) =>
+  field === "taken_at" ? -2 : field === "folder" ? -1 : LAST.indexOf(field) + 1;
+
+/** Show what there is to filter by; `change(filter)` is called with what it becomes. */
+export function showFilters(state, found, change) {
+  const room = byId("filters");
+  const open = new Set([...room.querySelectorAll("details")].filter((one) => one.open).map((one) => one.dataset.field));
+  const known = new Set([...room.querySelectorAll("details")].map((one) => one.dataset.field));
+  const held = document.activeElement?.dataset?.filter;
+  const useful = found.fields
+    .filter((one) => state.filter[one.field] !== undefined || tells(one, found.items))
+    .sort((a, b) => rank(a) - rank(b));
+  fill(room,
+    el("h2", {}, "Filters"),
+    useful.length ? null : el("p", { class: "small" }, "These items have no metadata to filter by."),
+    ...useful.map((one, number) => {
+      const isOpen = state.filter[one.field] !== undefined
+        || (known.has(one.field) ? open.has(one.field) : number < 3);
+      return el("details", { "data-field": one.field, open: isOpen },
+        el("summary", {}, el("span", {}, humanly(one.field)), el("span", { class: "count" }, one.items.toLocaleString("en"))),
+        one.steps ? range(state, one, change) : values(state, one, change));
+    }));
+  if (held) room.querySelector(`[data-filter="${CSS.escape(held)}"]`)?.focus();
+}
+
+function values(state, facet, change) {
+  const chosen = state.filter[facet.field]?.$in ?? [];
+  const rows = [...facet.values];
+  for (const value of chosen) if (!rows.some((row) => row.value === value)) rows.push({ value, count: 0 });
+  const put = (value, isOn) => {
+    const left = isOn ? [...chosen, value] : chosen.filter((one) => one !== value);
+    const rest = without(state.filter, facet.field);
+    change(left.length ? { ...rest, [facet.field]: { $in: left } } : rest);
+  };
+  return el("div", { class: "values", role: "group", "aria-label": humanly(facet.field) },
+    rows.map(({ value, count }) => el("label", {},
+      el("input", {
+        type: "checkbox", checked: chosen.includes(value), "data-filter": `${facet.field}=${value}`,
+        onchange: (event) => put(value, event.target.checked),
+      }),
+      el("span", { class: "value", title: String(value) }, String(value) || "(empty)"),
+      el("span", { class: "count" }, count.toLocaleString("en")))),
+    facet.others ? el("p", { class: "small" }, `${plural(facet.others, "item has", "items have")} other values`) : null);
+}
+
+function range(state, facet, change) {
+  const set = state.filter[facet.field] ?? {};
+  const most = Math.max(...facet.steps.map((step) => step.count), 1);
+  const isDate = facet.kind === "date";
+  const put = (bounds) => {
+    const rest = without(state.filter, facet.field);
+    const kept = Object.fromEntries(Object.entries(bounds).filter(([, one]) => one !== "" && one !== undefined));
+    change(Object.keys(kept).length ? { ...rest, [facet.field]: kept } : rest);
+  };
+  const bars = facet.steps.map((step) => {
+    const bar = el("button", {
+      type: "button", disabled: !step.count, "data-filter": `${facet.field}>${step.from}`,
+      "aria-label": `${shown(step.from, isDate)} to ${shown(step.to, isDate)}: ${plural(step.count, "item", "items")}`,
+      title: `${shown(step.from, isDate)} – ${shown(step.to, isDate)}: ${step.count}`,
+      onclick: () => put({ $gte: step.from, $lt: step.to }),
+    }, el("i"));
+    bar.firstChild.style.height = `${(100 * step.count) / most}%`;
+    return bar;
+  });
+  const [low, high] = [["$gte", "From"], [set.$lt === undefined ? "$lte" : "$lt", "To"]].map(([bound, label]) =>
+    el("label", {}, el("span", {}, label), el("input", {
+      type: isDate ? "date" : "number", step: "any", "aria-label": `${humanly(facet.field)}: ${label.toLowerCase()}`,
+      "data-filter": `${facet.field}${label}`,
+      value: bound in set ? (isDate ? String(set[bound]).slice(0, 10) : set[bound]) : "",
+      onchange: (event) => {
+        const given = event.target.value;
+        const other = label === "From" ? { $lte: set.$lte, $lt: set.$lt } : { $gte: set.$gte };
+        const end = isDate && given ? `${given}~` : given; // all of that day
+        put(label === "From" ? { ...other, $gte: isDate || given === "" ? given : Number(given) }
+          : { ...other, [isDate ? "$lt" : "$lte"]: isDate || given === "" ? end : Number(given) });
+      },
+    })));
+  return el("div", { class: "range" }, el("div", { class: "bars" }, bars), el("div", { class: "ends" }, low, high));
+}
+
+const shown = (value, isDate) =>
+  isDate ? String(value).replace(/~$/, "").slice(0, 10) : Number(value).toLocaleString("en");
+
+/** The filters that are set, each with a way to take it off. */
+export function showChosen(state, change) {
+  byId("chosen").replaceChildren(...Object.entries(state.filter).map(([field, wanted]) =>
+    el("li", {}, el("button", {
+      type: "button", "aria-label": `Remove the filter ${humanly(field)}: ${inWords(wanted)}`,
+      onclick: () => change(without(state.filter, field)),
+    }, `${humanly(field)}: ${inWords(wanted)} `, el("span", { "aria-hidden": true }, "×")))));
+}
+
+function inWords(wanted) {
+  if (wanted === null || typeof wanted !== "object") return String(wanted);
+  if (Array.isArray(wanted.$in)) {
+    return wanted.$in.length > 3 ? `${wanted.$in.length} values` : wanted.$in.join(", ");
+  }
+  const isDate = Object.values(wanted).some((value) => typeof value === "string");
+  const low = wanted.$gte, high = wanted.$lte ?? wanted.$lt;
+  if (low !== undefined && high !== undefined) return `${shown(low, isDate)} to ${shown(high, isDate)}`;
+  if (low !== undefined) return `from ${shown(low, isDate)}`;
+  return high !== undefined ? `to ${shown(high, isDate)}` : JSON.stringify(wanted);
+}

@@ -1,0 +1,109 @@
+// One hit, large: what is known of it, its copies, what lies around it, and where to go from here.
+
+import { byId, el, nameOf, plural } from "./elements.js";
+import { humanly } from "./filters.js";
+import { inside, percent } from "./grid.js";
+import { ask, at, itemAt, picture } from "./service.js";
+
+const TIERS = {
+  identical: "The same file", same_picture: "The same picture", same_text: "The same text",
+  near_copy: "A near copy",
+};
+const AROUND = 12;
+
+/** Show an item; `go` has what can be done from here: `close, open, more, less, step, within`. */
+export async function showHit(state, hits, go) {
+  const dialog = byId("hit");
+  const id = state.item;
+  const place = hits.findIndex((one) => one.id === id);
+  const item = hits[place] ?? await ask(itemAt(state.collection, id));
+  const isPhoto = item.modality === "image";
+  const copies = el("div", { class: "copies" });
+  const around = el("div", { class: "around" }, el("p", { class: "small" }, "Looking around …"));
+  const step = (by, label, sign) => el("button", {
+    type: "button", class: "step", "aria-label": label, disabled: !hits[place + by] || place < 0,
+    onclick: () => go.open(hits[place + by].id),
+  }, sign);
+  dialog.replaceChildren(
+    el("div", { class: "head" },
+      el("h2", { id: "hit-name", tabindex: -1 }, nameOf(item)),
+      step(-1, "The hit before", "‹"), step(1, "The next hit", "›"),
+      el("button", { type: "button", class: "step", "aria-label": "Close", onclick: go.close }, "×")),
+    el("div", { class: "body" },
+      isPhoto ? large(state, item)
+        : el("div", { class: "passage", tabindex: 0, role: "region", "aria-label": "The text" }, el("p", {}, item.text ?? "(no text is kept)")),
+      el("div", { class: "facts" },
+        el("div", { class: "ways" },
+          el("button", { type: "button", class: "strong", onclick: () => go.more(item) }, "More like this"),
+          el("button", {
+            type: "button", onclick: () => go.less(item), disabled: !go.mayLess,
+            title: go.mayLess ? "Leads away from it" : "Search for something first",
+          }, "Less like this")),
+        facts(item, go),
+        copies)),
+    el("section", { class: "near", "aria-labelledby": "near-name" }, el("h3", { id: "near-name" }, "Around it"), around));
+  if (!dialog.open) dialog.showModal();
+  byId("hit-name").focus();
+  dialog.scrollTop = 0;
+  dialog.onkeydown = (event) => {
+    if (event.target.closest("input, .passage")) return;
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by && place >= 0 && hits[place + by]) go.open(hits[place + by].id);
+  };
+  const still = () => dialog.open && dialog.dataset.item === id;
+  dialog.dataset.item = id;
+  const [same, near] = await Promise.allSettled([
+    ask(at(state.collection, "/check"), { body: { query: { id }, k: 50, least: "near_copy" } }),
+    ask(at(state.collection, "/query"), { body: { query: { id }, k: AROUND, min_relevance: 0 } }),
+  ]);
+  if (!still()) return;
+  copies.replaceChildren(...told(same, (answer) => tiers(state, answer.matches, go)));
+  around.replaceChildren(...told(near, (answer) => [strip(state, answer.hits, go)]));
+}
+
+const told = (settled, show) => settled.status === "fulfilled"
+  ? show(settled.value) : [el("p", { class: "small" }, settled.reason.message)];
+
+function large(state, item) {
+  const holder = el("div", { class: "large" });
+  holder.append(picture(state.collection, item, 1024, nameOf(item)));
+  holder.append(el("p", { class: "missing" }, "The file is gone, or was changed since it was indexed."));
+  return holder;
+}
+
+function facts(item, go) {
+  const { folder, ...rest } = item.metadata;
+  const rows = [["Lies at", item.uri]];
+  if (typeof item.relevance === "number") rows.push(["Relevance", percent(item.relevance)]);
+  if (typeof item.score === "number") rows.push(["Cosine", item.score.toFixed(3)]);
+  if (item.passage) rows.push(["Passage", `${item.passage.number + 1} of ${item.passage.of}`]);
+  for (const [field, value] of Object.entries(rest)) rows.push([humanly(field), readable(field, value)]);
+  return el("dl", {}, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    folder ? el("div", {}, el("dt", {}, "Folder"),
+      el("dd", {}, el("button", { type: "button", class: "link", onclick: () => go.within(folder) }, folder))) : null);
+}
+
+function readable(field, value) {
+  if (field === "size" && typeof value === "number") {
+    return value < 1e6 ? `${Math.ceil(value / 1e3)} kB` : `${(value / 1e6).toFixed(1)} MB`;
+  }
+  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value)) return value.slice(0, 16).replace("T", " ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function tiers(state, matches, go) {
+  if (!matches.length) return [el("p", { class: "small" }, "No copies of it are here.")];
+  return Object.entries(TIERS).flatMap(([tier, name]) => {
+    const of = matches.filter((one) => one.tier === tier);
+    return of.length ? [el("h3", {}, `${name}: ${plural(of.length, "item", "items")}`), strip(state, of, go)] : [];
+  });
+}
+
+function strip(state, items, go) {
+  if (!items.length) return el("p", { class: "small" }, "There is nothing else here.");
+  return el("ul", { class: "strip" }, items.map((one) => el("li", {},
+    el("button", {
+      type: "button", class: `card ${one.modality}`, onclick: () => go.open(one.id),
+      "aria-label": `${one.modality === "image" ? "Photo" : "Text"} ${nameOf(one)}`, title: one.uri,
+    }, ...inside(state.collection, { ...one, relevance: undefined }, 256)))));
+}
