@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from latent.collection import Collection
 from latent.items import Item, Modality, Vectors
 from latent.models.embedder import Embedder
+from latent.models.places import without_places
 from service.answers import HitAnswer
 from service.desk import SearchDesk
 from service.engine.directions import direction, rows_of
@@ -185,7 +186,7 @@ def _explain(
     found = reason.found if reason else None
     return ExplainAnswer(
         collection=collection.name,
-        model=collection.space.model,
+        model=without_places(collection.space.model),
         id=item_id,
         score=reason.score if reason else None,
         parts=reason.shares if reason else [],
@@ -195,7 +196,7 @@ def _explain(
         else None,
         faithfulness=found.faithfulness if found else None,
         is_faithful=found is not None and not found.is_low,
-        missing=reason.missing if reason else None,
+        missing=without_places(reason.missing) if reason and reason.missing else None,
         mixture=MixtureAnswer(words=_words(mixed.words), cosine=mixed.cosine) if mixed else None,
     )
 
@@ -214,7 +215,7 @@ def _axis(desk: SearchDesk, collection: Collection, rows: Vectors, body: AxisBod
     placed = sorted(zip(at.tolist(), ids, strict=True))
     return AxisAnswer(
         collection=collection.name,
-        model=collection.space.model,
+        model=without_places(collection.space.model),
         start=[HitAnswer.of_hit(hit) for hit in found.start],
         end=[HitAnswer.of_hit(hit) for hit in found.end],
         start_words=_words(found.start_words),

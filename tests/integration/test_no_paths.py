@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from indexer.pipeline import index
+from latent.models import mini
 from latent.models.places import without_places
 from latent.settings import Settings
 from latent.store import Store
@@ -83,6 +84,19 @@ def test_a_model_that_is_a_place_is_shown_by_its_name_and_found_by_it(
         for answer in (listed, named, unnamed, client.get("/readyz")):
             assert str(tmp_path) not in answer.text
         assert (named.status_code, named.json()["code"]) == (503, "model_unavailable")
+
+
+def test_what_is_explained_does_not_say_where_a_model_lies(settings: Settings) -> None:
+    chosen = settings.model_copy(update={"model": f"compiled:{mini.folder()}"})
+    with TestClient(search_app(chosen)) as client:
+        client.put("/v1/collections/x", json={})
+        client.put("/v1/collections/x/items", json={"items": [{"id": "a", "text": "a red thing"}]})
+        explained = client.post("/v1/collections/x/explain", json={"query": "red", "id": "a"})
+        axis = client.post("/v1/collections/x/axis", json={"between": ["red", "green"], "k": 1})
+        for answer in (explained, axis):
+            assert answer.status_code == 200
+            assert answer.json()["model"] == "compiled:…/mini"
+            assert str(mini.folder().parent) not in answer.text
 
 
 @pytest.mark.parametrize(
