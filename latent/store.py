@@ -94,6 +94,10 @@ class Store:
         """
         return self._opened(self._catalog.entry(name))
 
+    def uids(self) -> set[str]:
+        """What collections are known by, whatever their names."""
+        return {entry.uid for entry in self._catalog.entries()}
+
     def ensure(self, name: str, model: str | None = None) -> Collection:
         """The collection of that name, made with `model` (or the default one) if it is not there.
 

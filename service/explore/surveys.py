@@ -20,6 +20,7 @@ from latent.errors import (
     NearfieldError,
     OverloadedError,
     SpaceMismatchError,
+    StoreError,
     UnsupportedMediaError,
 )
 from latent.items import Modality
@@ -95,7 +96,7 @@ class Surveys:
                 return None  # there was nothing yet when it was built
             now = landscape.followed(before, cloud)
             if now is not before:
-                landscape.save(collection.views, now)
+                _keep(collection, now)
             return self._hold(uid, now, cloud)
 
     def building(self, collection: Collection) -> Building | None:
@@ -164,6 +165,8 @@ class Surveys:
 
     def _hold(self, uid: str, now: Landscape, cloud: Cloud) -> Survey:
         held = Survey(now, cloud.sequence, cloud.ids, cloud.of(Modality.TEXT))
+        there = self._store.uids()
+        self._surveys = {one: kept for one, kept in self._surveys.items() if one in there}
         self._surveys[uid] = held
         return held
 
@@ -187,3 +190,11 @@ class Surveys:
             self._buildings[uid] = replace(self._buildings[uid], failure=failure)
         finally:
             self._at_work.release()
+
+
+def _keep(collection: Collection, now: Landscape) -> None:
+    """Keep what was only followed; without room for it, it is followed again next time."""
+    try:
+        landscape.save(collection.views, now)
+    except StoreError as error:
+        log.warning("the map of %r is not kept: %s", collection.name, error)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -272,3 +275,30 @@ def test_a_map_needs_no_model(store: Store) -> None:
     survey = Surveys(store).build(collection, Method.PCA)
     assert len(survey.ids) == 60
     assert all(group.words == [] for group in survey.landscape.groups)
+
+
+def test_no_landscape_is_held_of_a_collection_that_is_gone(store: Store) -> None:
+    surveys = Surveys(store)
+    built = surveys.build(filled(store, blobs(20, 20)), Method.PCA)
+    gone = weakref.ref(built.landscape.points)
+    del built
+    assert gone() is not None
+    store.delete("main")
+    surveys.build(filled(store, blobs(10, 10)), Method.PCA)
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_map_is_shown_where_it_cannot_be_kept(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    surveys = Surveys(store)
+    collection = filled(store, blobs(20, 20))
+    surveys.build(collection, Method.PCA)
+    collection.put([Item("late", Modality.IMAGE, blobs(1)[0])])
+    shutil.rmtree(collection.views)
+    collection.views.write_text("a file where the folder was")
+    survey = surveys.of(collection)
+    assert survey is not None
+    assert "late" in survey.ids
+    assert "is not kept" in caplog.text
