@@ -1,4 +1,4 @@
-"""`map` and `groups` at a prompt. Imports what a command needs when it runs."""
+"""`map`, `groups` and `explain` at a prompt. Imports what a command needs when it runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw_map(
     """Build the map of a collection if there is none, and say how good it is."""
     from service.commands.map_picture import drawn
     from service.commands.sheet import write_sheet
-    from service.routes.maps import AboutAnswer
+    from service.map_answers import AboutAnswer
 
     with _surveyed(settings, collection, method, rebuild=rebuild) as survey:
         about = AboutAnswer.of(survey).model_dump(mode="json")
@@ -56,7 +56,7 @@ def draw_map(
 @command_options
 def groups(settings: Settings, as_json: bool, *, rebuild: bool, collection: str | None) -> None:
     """List the groups of a collection in two levels, and what is like nothing else."""
-    from service.routes.groups import groups_of, outliers_of
+    from service.map_answers import groups_of, outliers_of
 
     with _surveyed(settings, collection, None, rebuild=rebuild) as survey:
         found, strange = groups_of(survey), outliers_of(survey)

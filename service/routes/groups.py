@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from pydantic import BaseModel, Field
-
 from latent.collection import Collection
 from service.desk import SearchDesk
-from service.explore.surveys import Survey
 from service.guard.scopes import Scope, needs
+from service.map_answers import AboutAnswer, GroupsAnswer, groups_of, outliers_of, state_of
 from service.routes.asking import SearchDeskNow, router
-from service.routes.maps import AboutAnswer, State, state_of
 
 routes = router("explore")
-
-
-class GroupAnswer(BaseModel):
-    """Items that lie together in the space. A group without a `parent` is of the upper level."""
-
-    number: int
-    parent: int | None
-    words: list[str] = Field(description="What sets it apart from the others of its level.")
-    items: int
-    texts: int
-    x: float = Field(description="The middle of its points on the map.")
-    y: float
-    central: list[str] = Field(description="Ids of those nearest to its centre.")
-    border: list[str] = Field(description="Ids of those that nearly belong to another group.")
-
-
-class OutlierAnswer(BaseModel):
-    """An item that is like nothing else: deviations below the usual likeness to neighbours."""
-
-    id: str
-    deviation: float
-
-
-class GroupsAnswer(BaseModel):
-    """Groups in two levels, and what is in none of them rightly, strangest first."""
-
-    collection: str
-    state: State
-    map: AboutAnswer | None
-    groups: list[GroupAnswer]
-    outliers: list[OutlierAnswer]
 
 
 @routes.get(
@@ -67,41 +32,3 @@ def _answer(desk: SearchDesk, collection: Collection) -> GroupsAnswer:
         groups=groups_of(survey) if survey else [],
         outliers=outliers_of(survey) if survey else [],
     )
-
-
-def groups_of(survey: Survey) -> list[GroupAnswer]:
-    """The groups as they are now; those that lost all their items are left out."""
-    found = survey.landscape
-    parents = np.array([-1 if one.parent is None else one.parent for one in found.groups])
-    upper = parents[found.labels]
-    listed = []
-    for number, group in enumerate(found.groups):
-        members = (upper if group.parent is None else found.labels) == number
-        if not members.any():
-            continue
-        x, y = np.median(found.points[members], axis=0)
-        listed.append(
-            GroupAnswer(
-                number=number,
-                parent=group.parent,
-                words=group.words,
-                items=int(members.sum()),
-                texts=int((members & survey.is_text).sum()),
-                x=round(float(x), 4),
-                y=round(float(y), 4),
-                central=_there(survey, group.central),
-                border=_there(survey, group.border),
-            )
-        )
-    return listed
-
-
-def outliers_of(survey: Survey) -> list[OutlierAnswer]:
-    """The outliers that are still there."""
-    found = survey.landscape.outliers
-    named = zip(map(survey.id_of, found.places), found.deviations, strict=True)
-    return [OutlierAnswer(id=one, deviation=far) for one, far in named if one is not None]
-
-
-def _there(survey: Survey, keys: list[int]) -> list[str]:
-    return [item_id for item_id in map(survey.id_of, keys) if item_id is not None]
