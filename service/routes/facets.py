@@ -23,7 +23,7 @@ class ValueAnswer(BaseModel):
     count: int
 
 
-class StepAnswer(BaseModel):
+class BarAnswer(BaseModel):
     """A step of a range: for a filter, `{"$gte": from, "$lt": to}`."""
 
     start: str | float = Field(serialization_alias="from")
@@ -42,7 +42,7 @@ class FacetAnswer(BaseModel):
     others: int
     min: str | float | None = None
     max: str | float | None = None
-    steps: list[StepAnswer] | None = None
+    steps: list[BarAnswer] | None = None
 
     @classmethod
     def of(cls, facet: Facet) -> FacetAnswer:
@@ -57,7 +57,7 @@ class FacetAnswer(BaseModel):
         if facet.least is not None:
             fields |= {"min": facet.least, "max": facet.most}
             fields["steps"] = [
-                StepAnswer(start=one.start, end=one.end, count=one.count) for one in facet.steps
+                BarAnswer(start=one.start, end=one.end, count=one.count) for one in facet.steps
             ]
         return cls(**fields)
 

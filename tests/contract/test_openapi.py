@@ -73,6 +73,12 @@ def test_the_document_is_as_it_was_written_down() -> None:
     assert written(document()) == SNAPSHOT.read_text(encoding="utf-8")
 
 
+def test_no_two_bodies_have_one_name() -> None:
+    assert [
+        name for name in document()["components"]["schemas"] if name.startswith("service__")
+    ] == []
+
+
 def test_the_similarity_app_is_a_part_of_the_search_app() -> None:
     small = similarity_app(Settings(model="colours")).openapi()
     whole = document()
