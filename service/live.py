@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from latent.collection import Collection
-from latent.errors import InputError, NearfieldError, SpaceMismatchError
+from latent.errors import InputError, NearfieldError, SpaceMismatchError, UnknownItemError
 from latent.items import JSON, Item, Metadata, Modality, Vector
 from latent.models.places import without_places
 from latent.space import unit_rows
@@ -146,9 +146,27 @@ async def put(desk: SearchDesk, name: str, items: Sequence[Given]) -> tuple[list
     ready = [changed[i].placed(place, looks.get(i)) for i, place in placed.items()]
     await _keep(desk, collection, dict(zip(placed, ready, strict=True)), changed)
     with desk.timings.measure("catalog"):
-        sequence = await desk.run(_store, collection, ready)
+        replaced = [stored[item.id] for item in ready if item.id in stored]
+        sequence = await desk.run(_store, collection, ready, replaced)
     outcomes = [_outcome(given.id, drafts[i], places.get(i)) for i, given in enumerate(items)]
     return outcomes, sequence
+
+
+async def drop(desk: SearchDesk, name: str, item_id: str) -> None:
+    """Remove one item, and what was kept of its picture.
+
+    Raises:
+        UnknownCollectionError, UnknownItemError: it is not there.
+    """
+    collection = await desk.collection(name)
+    await desk.run(_dropped, collection, item_id)
+
+
+def _dropped(collection: Collection, item_id: str) -> None:
+    (item,) = collection.get([item_id])
+    if not collection.drop([item_id]):
+        raise UnknownItemError(collection.name, item_id)
+    pictures.forget(collection, item)
 
 
 def _drafts(items: Sequence[Given]) -> dict[int, Draft | InputError]:
@@ -222,8 +240,13 @@ async def _keep(
         await desk.state.workers.each(keep_one, uploads)
 
 
-def _store(collection: Collection, items: Sequence[Item]) -> int:
-    return collection.put(items) if items else collection.sequence
+def _store(collection: Collection, items: Sequence[Item], replaced: Sequence[Item]) -> int:
+    if not items:
+        return collection.sequence
+    sequence = collection.put(items)
+    for item in replaced:
+        pictures.forget(collection, item)
+    return sequence
 
 
 def _outcome(

@@ -64,6 +64,17 @@ def keep(collection: Collection, item: Item, content: bytes, settings: Settings)
         log.warning("no thumbnail of %r is kept: %s", item.id, error)
 
 
+def forget(collection: Collection, item: Item) -> None:
+    """Let go of what was kept of an upload that is gone, unless another item shows the same."""
+    path = _place(collection, item)
+    if path is None or not path.exists() or collection.with_content([str(item.content_hash)]):
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("what is kept of %r cannot be removed: %s", item.id, error)
+
+
 def encoded(picture: Image.Image, side: int) -> bytes:
     """The picture as WebP, its longer side at most `side` pixels."""
     small = picture.copy()

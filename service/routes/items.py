@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import File, Form, UploadFile
 
-from latent.errors import InputError, UnknownItemError
+from latent.errors import InputError
 from latent.filters import language as filters
 from latent.items import JSON
 from service import live, strict_json
@@ -128,9 +128,7 @@ async def get_item(
 )
 async def delete_item(collection: str, id: str, desk: SearchDeskNow) -> DeletedAnswer:
     """Remove one item."""
-    found = await desk.collection(collection)
-    if not await desk.run(found.drop, [id]):
-        raise UnknownItemError(collection, id)
+    await live.drop(desk, collection, id)
     return DeletedAnswer(deleted=id)
 
 

@@ -75,6 +75,27 @@ def test_an_item_that_shows_something_else_has_another_thumbnail(
     assert before.content != after.content
 
 
+def test_what_is_kept_of_an_upload_goes_with_the_last_item_that_shows_it(
+    client: TestClient, photos: Path, settings: Settings
+) -> None:
+    (photos / "same.png").write_bytes((photos / "green.png").read_bytes())
+    upload(client, photos, "green", "same", "red")
+
+    def kept() -> int:
+        return len(list(settings.data.glob("views/*/uploads/*/*.webp")))
+
+    assert kept() == 2
+    client.delete("/v1/collections/main/items/green")
+    assert kept() == 2
+    assert client.get("/v1/collections/main/thumbnails/same").status_code == 200
+    client.delete("/v1/collections/main/items/same")
+    assert kept() == 1
+    (photos / "red.png").write_bytes((photos / "blue.png").read_bytes())
+    upload(client, photos, "red")
+    assert kept() == 1
+    assert client.get("/v1/collections/main/thumbnails/red").status_code == 200
+
+
 def test_an_item_without_a_picture_says_why(client: TestClient) -> None:
     client.put(
         "/v1/collections/main/items",
