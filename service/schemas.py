@@ -179,7 +179,7 @@ class QueryBody(SearchBody):
     group_by: str | None = Field(None, description="A field: only the best hit of each value.")
     sort_by: str | None = Field(None, description="A field, as in taken_at:desc.")
     pool: StrictInt | None = Field(None, description="How many of the best hits are arranged so.")
-    concepts: dict[str, float] | None = Field(
+    concepts: dict[str, Annotated[StrictFloat, Field(ge=0, le=1)]] | None = Field(
         None, description="How likely hits must have each concept, from 0 to 1."
     )
 

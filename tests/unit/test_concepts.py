@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pydantic import ValidationError
 
 import nearfield
 from latent.collection import Collection
@@ -19,6 +20,7 @@ from latent.store import Store
 from service.engine.parts import parse
 from service.explore import concepts
 from service.query import QueryEngine, Question
+from service.schemas import QueryBody
 
 NAMES = [f"{side}{n}" for side in "yn" for n in range(8)]
 YES, NO = NAMES[:8], NAMES[8:]
@@ -119,3 +121,9 @@ def test_concepts_at_a_prompt(
     assert best["id"] in YES
     assert said("drop", "first") == {"deleted": "first"}
     assert said("list") == {"concepts": []}
+
+
+@pytest.mark.parametrize("chance", [True, "0.5", -0.1, 1.1])
+def test_a_chance_is_a_number_from_0_to_1(chance: object) -> None:
+    with pytest.raises(ValidationError):
+        QueryBody.model_validate({"query": "a", "concepts": {"first": chance}})
