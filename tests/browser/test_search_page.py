@@ -86,7 +86,7 @@ def test_words_find_as_they_are_typed_and_stand_in_the_address(visit: Visit) -> 
     page.keyboard.press("/")
     page.keyboard.type("something green")
     visit.until("document.title.startsWith('something green')")
-    page.wait_for_selector(f"{CARD}[aria-label^='Photo green']")
+    visit.until("document.getElementById('status').textContent.endsWith('2 hits')")
     assert set(names(page)[:2]) == {"Photo green.png", "Text 1"}
     assert "something+green" in page.url
     again = visit.see(page.evaluate("location.hash"))

@@ -31,6 +31,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
+ARGS = ["--no-sandbox", "--enable-unsafe-swiftshader"]  # root in a container; WebGL without a GPU
 PATIENCE = 20.0  # seconds until a test that waits for what never comes fails
 TEXTS = [
     {"id": "notes/1", "text": "a green thing", "metadata": {"author": "Ada", "year": 2020}},
@@ -110,7 +111,7 @@ def browsing() -> Iterator[Any]:
     if path is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        opened = playwright.chromium.launch(executable_path=path, args=ARGS)
         yield opened
         opened.close()
 

@@ -9,6 +9,7 @@ import { facets, humanly, showChosen, showFilters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { showHit } from "./hit.js";
 import { askForKey } from "./keys.js";
+import { MapView } from "./map.js";
 import { ask, at } from "./service.js";
 import { showUploads } from "./uploads.js";
 
@@ -20,9 +21,12 @@ let state = read(location.hash);
 let collections = [];
 let asking = new AbortController();
 let next = null; // asks for the page behind the last one
+let meant = []; // hits that light up on the map: none where nothing was asked, or nothing matches
 let typing = 0;
 let moving = ""; // what is being typed or moved
 const grid = new Grid(byId("grid"), { open: (item) => go({ item: item.id }), near: () => more() });
+
+const map = new MapView({ open: (id) => go({ item: id }) });
 
 // --- the state ----------------------------------------------------------------------------------
 
@@ -45,6 +49,7 @@ function follow(before) {
   const changed = Object.keys(EMPTY).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   const isAnew = changed.some((name) => !KEEPS.has(name));
   if (isAnew || !changed.length) show();
+  if (changed.includes("view")) showView();
   if (changed.includes("item")) showItem();
 }
 
@@ -157,12 +162,27 @@ async function nothing(asked, body, answer, signal) {
     el("p", {}, `Nothing in ${asked.collection} is ${what}${isNarrow(asked) ? ", as it is filtered" : ""}.`),
     found.length ? el("p", { class: "line-below" }, el("span", {}, "The nearest, all the same")) : null);
   byId("end").replaceChildren();
-  begin(asked, found);
+  begin(asked, found, false);
 }
 
-function begin(asked, items) {
+function begin(asked, items, areMeant = true) {
+  meant = areMeant && (question(asked) !== null || isNarrow(asked)) ? items : [];
   if (scrollY > 0) scrollTo(0, 0);
   grid.show(asked.collection, items);
+  if (state.view === "map") showView();
+}
+
+/** The hits as a grid, or on the map: two views of the same state. */
+function showView() {
+  const isMap = state.view === "map";
+  byId("mapped").setAttribute("aria-pressed", String(isMap));
+  byId("grid").hidden = isMap;
+  byId("end").hidden = isMap;
+  if (!isMap) {
+    map.hide();
+    return;
+  }
+  map.show(state.collection, meant).catch(failed);
 }
 
 function paged(path, body, answer, signal, said) {
@@ -235,6 +255,7 @@ byId("hit").addEventListener("close", () => {
 // --- what goes wrong ----------------------------------------------------------------------------
 
 function failed(error) {
+  byId("results").removeAttribute("aria-busy");
   if (error.status === 401 || (error.status === 403 && error.code === "not_allowed")) {
     askForKey(error.message, begun);
     return;
@@ -299,6 +320,7 @@ byId("collection").addEventListener("change", (event) => {
   go({ ...bare(), collection: event.target.value, words: state.words });
 });
 byId("sort").addEventListener("change", (event) => go({ sort: event.target.value }));
+byId("mapped").addEventListener("click", () => go({ view: state.view === "map" ? "" : "map" }));
 byId("add").addEventListener("click", () => add([]));
 byId("about").addEventListener("click", async () => {
   try {
@@ -364,6 +386,7 @@ async function begun() {
     return;
   }
   if (!collections.length) {
+    byId("results").removeAttribute("aria-busy");
     byId("nothing").hidden = false;
     byId("nothing").replaceChildren(el("h2", {}, "There is no collection yet"),
       el("p", {}, "Make one of a folder of yours, and load this page again:"), el("code", {}, "nearfield index ~/Pictures"));

@@ -1,0 +1,257 @@
+// The map: every item as a point, near things near. Hits light up; close by, photos show themselves.
+
+import { byId, el, fill, plural } from "./elements.js";
+import { Points } from "./points.js";
+import { ask, at, picture } from "./service.js";
+
+const CLOSE = 60; // items in sight, from which on they are shown themselves
+const WAIT = 700; // milliseconds between two looks at a map that is being built
+const REACH = 14; // pixels around a point that count as it
+
+export class MapView {
+  #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 };
+  #hits = []; #asked = false; #labels = []; #thumbs = new Map(); #canvas = null; #turn = 0;
+
+  /** `open(id)` is called for a point that is chosen. */
+  constructor({ open }) {
+    this.#open = open;
+    new ResizeObserver(() => this.#later()).observe(this.#room);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#later());
+  }
+
+  hide() {
+    this.#turn += 1;
+    this.#room.hidden = true;
+  }
+
+  /** Show the map of a collection, with these hits lit. */
+  async show(collection, hits) {
+    this.#room.hidden = false;
+    this.#hits = hits;
+    if (this.#loaded?.collection === collection) {
+      this.#light();
+      return;
+    }
+    const turn = ++this.#turn;
+    this.#loaded = null;
+    fill(this.#room, el("p", { class: "nothing" }, "Loading the map …"));
+    const [found, { groups }] = await Promise.all([ask(at(collection, "/map")), ask(at(collection, "/groups"))]);
+    if (turn !== this.#turn) return;
+    if (!found.points) this.#missing(collection, found, turn);
+    else this.#ready(collection, found, groups);
+  }
+
+  #missing(collection, found, turn) {
+    const said = el("p", { role: "status" });
+    const bar = el("progress", { max: 1, value: 0, "aria-label": "How much of the map is done", hidden: true });
+    const build = async () => {
+      button.disabled = true;
+      try {
+        await ask(at(collection, "/map"), { body: {} });
+        await this.#watch(collection, turn, said, bar);
+      } catch (error) {
+        said.textContent = error.message;
+        button.disabled = false;
+      }
+    };
+    const button = el("button", { type: "button", class: "strong", onclick: build }, "Make a map");
+    fill(this.#room, el("div", { class: "nothing" }, el("h2", {}, "There is no map of this collection yet"),
+      el("p", {}, "It places every item among those it is like. Large collections take a few minutes."), button, said, bar));
+    if (found.state === "building") {
+      button.disabled = true;
+      this.#watch(collection, turn, said, bar).catch((error) => { said.textContent = error.message; });
+    }
+  }
+
+  async #watch(collection, turn, said, bar) {
+    bar.hidden = false;
+    for (;;) {
+      const { state, building } = await ask(at(collection, "/map?points=false"));
+      if (turn !== this.#turn) return;
+      if (state === "ready") break;
+      if (state === "failed") throw new Error(building.failure);
+      said.textContent = building ? `${building.step} …` : "";
+      bar.value = building?.done ?? 0;
+      await new Promise((done) => { setTimeout(done, WAIT); });
+    }
+    await this.show(collection, this.#hits);
+  }
+
+  #ready(collection, found, groups) {
+    const { ids } = found.points;
+    const x = column(found.points.x, Float32Array), y = column(found.points.y, Float32Array);
+    this.#loaded = { collection, ids, x, y, isText: column(found.points.is_text, Uint8Array) };
+    this.#view = { x: 0, y: 0, zoom: 1 };
+    this.#thumbs.clear();
+    this.#canvas = el("canvas", {
+      tabindex: 0, role: "application",
+      "aria-label": `Map of ${plural(ids.length, "item", "items")}. Arrows move, plus and minus zoom. Close by, items can be chosen.`,
+      onkeydown: (event) => this.#key(event), onwheel: (event) => this.#wheel(event),
+      onpointerdown: (event) => this.#drag(event),
+    });
+    this.#labels = groups.map((group) => ({ group, label: el("button", {
+      type: "button", class: "place", title: plural(group.items, "item", "items"),
+      onclick: () => this.#to(group.x, group.y, group.parent === null ? 3.2 : 9),
+    }, group.words.slice(0, group.parent === null ? 3 : 2).join(", ") || "unnamed") }));
+    const zoom = (by, name, sign) => el("button", { type: "button", "aria-label": name, onclick: () => this.#zoom(by) }, sign);
+    fill(this.#room, this.#canvas, el("div", { class: "near-by" }), this.#labels.map(({ label }) => label),
+      el("div", { class: "zoom" }, zoom(1.6, "Closer", "+"), zoom(1 / 1.6, "Farther", "−"),
+        el("button", { type: "button", "aria-label": "All of it", onclick: () => this.#to(0, 0, 1) }, "○")),
+      el("p", { class: "legend" }, el("i", { class: "photo" }), "photos", el("i", { class: "words" }), "texts", el("i", { class: "lit" }), "hits"));
+    try {
+      this.#points = new Points(this.#canvas);
+    } catch (error) {
+      fill(this.#room, el("p", { class: "nothing" }, error.message));
+      return;
+    }
+    this.#light();
+  }
+
+  #light() {
+    const { ids, x, y, isText } = this.#loaded;
+    const lit = new Set(this.#hits.map((hit) => hit.id));
+    this.#points.load(x, y, ids.map((id, i) => (lit.has(id) ? 2 : isText[i])));
+    this.#later();
+  }
+
+  #later() {
+    if (this.#asked || !this.#loaded || this.#room.hidden) return;
+    this.#asked = true;
+    requestAnimationFrame(() => {
+      this.#asked = false;
+      if (this.#loaded && !this.#room.hidden) this.#draw();
+    });
+  }
+
+  /** Pixels of one unit of the map. */
+  get #unit() { return (Math.min(this.#canvas.clientWidth, this.#canvas.clientHeight) / 2.15) * this.#view.zoom; }
+
+  #spot(x, y) {
+    const { clientWidth, clientHeight } = this.#canvas;
+    return [clientWidth / 2 + (x - this.#view.x) * this.#unit, clientHeight / 2 - (y - this.#view.y) * this.#unit];
+  }
+
+  #draw() {
+    const canvas = this.#canvas, { clientWidth: width, clientHeight: height } = canvas;
+    const dense = devicePixelRatio || 1;
+    if (canvas.width !== Math.round(width * dense) || canvas.height !== Math.round(height * dense)) {
+      canvas.width = Math.round(width * dense);
+      canvas.height = Math.round(height * dense);
+    }
+    const count = this.#loaded.ids.length;
+    const size = Math.max(2, Math.min(11, (130 / Math.sqrt(count)) * Math.sqrt(this.#view.zoom))) * dense;
+    this.#points.draw({
+      middle: [this.#view.x, this.#view.y], scale: [(2 * this.#unit) / width, (2 * this.#unit) / height],
+      size, colours: colours(this.#room), isLit: this.#hits.length > 0,
+    });
+    const isUpper = this.#view.zoom < 2.4;
+    for (const { group, label } of this.#labels) {
+      const [left, top] = this.#spot(group.x, group.y);
+      label.hidden = (group.parent === null) !== isUpper || left < 0 || top < 0 || left > width || top > height;
+      label.style.transform = `translate(${left}px, ${top}px) translate(-50%, -50%)`;
+    }
+    this.#drawNear(width, height);
+  }
+
+  #drawNear(width, height) {
+    const { collection, ids, x, y, isText } = this.#loaded;
+    const across = width / 2 / this.#unit, down = height / 2 / this.#unit;
+    const seen = [];
+    for (let i = 0; i < ids.length && seen.length <= CLOSE; i++) {
+      if (Math.abs(x[i] - this.#view.x) < across && Math.abs(y[i] - this.#view.y) < down) seen.push(i);
+    }
+    const wanted = new Set(seen.length <= CLOSE ? seen : []);
+    for (const [i, made] of this.#thumbs) {
+      if (!wanted.has(i)) {
+        made.remove();
+        this.#thumbs.delete(i);
+      }
+    }
+    for (const i of wanted) {
+      if (!this.#thumbs.has(i)) this.#thumbs.set(i, this.#thumb(collection, ids[i], isText[i]));
+      const [left, top] = this.#spot(x[i], y[i]);
+      this.#thumbs.get(i).style.transform = `translate(${left}px, ${top}px) translate(-50%, -50%)`;
+    }
+  }
+
+  #thumb(collection, id, isText) {
+    const made = el("button", {
+      type: "button", class: isText ? "point text" : "point", "aria-label": `${isText ? "Text" : "Photo"} ${id}`,
+      onclick: () => this.#open(id),
+    }, isText ? "¶" : picture(collection, { id }, 128));
+    this.#room.querySelector(".near-by").append(made);
+    return made;
+  }
+
+  #to(x, y, zoom) {
+    this.#view = { x, y, zoom: Math.max(0.7, Math.min(400, zoom)) };
+    this.#later();
+  }
+
+  #zoom(by, left = this.#canvas.clientWidth / 2, top = this.#canvas.clientHeight / 2) {
+    const zoom = Math.max(0.7, Math.min(400, this.#view.zoom * by)), done = zoom / this.#view.zoom;
+    const x = (left - this.#canvas.clientWidth / 2) / this.#unit, y = (this.#canvas.clientHeight / 2 - top) / this.#unit;
+    this.#to(this.#view.x + x * (1 - 1 / done), this.#view.y + y * (1 - 1 / done), zoom);
+  }
+
+  #wheel(event) {
+    event.preventDefault();
+    this.#zoom(Math.exp(-event.deltaY * 0.0016), event.offsetX, event.offsetY);
+  }
+
+  #key(event) {
+    const step = 0.15 / this.#view.zoom;
+    const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
+    if (by) this.#to(this.#view.x + by[0], this.#view.y + by[1], this.#view.zoom);
+    else if (event.key === "+" || event.key === "=") this.#zoom(1.4);
+    else if (event.key === "-") this.#zoom(1 / 1.4);
+    else return;
+    event.preventDefault();
+  }
+
+  #drag(down) {
+    const canvas = this.#canvas, from = { ...this.#view };
+    let isMoved = false;
+    canvas.setPointerCapture(down.pointerId);
+    const move = (event) => {
+      const x = event.clientX - down.clientX, y = event.clientY - down.clientY;
+      isMoved ||= Math.hypot(x, y) > 4;
+      if (isMoved) this.#to(from.x - x / this.#unit, from.y + y / this.#unit, from.zoom);
+    };
+    const up = (event) => {
+      canvas.removeEventListener("pointermove", move);
+      canvas.removeEventListener("pointerup", up);
+      canvas.removeEventListener("pointercancel", up);
+      if (!isMoved && event.type === "pointerup") this.#choose(event.offsetX, event.offsetY);
+    };
+    canvas.addEventListener("pointermove", move);
+    canvas.addEventListener("pointerup", up);
+    canvas.addEventListener("pointercancel", up);
+  }
+
+  #choose(left, top) {
+    const { ids, x, y } = this.#loaded;
+    let best = -1, least = REACH;
+    for (let i = 0; i < ids.length; i++) {
+      const [across, down] = this.#spot(x[i], y[i]);
+      const far = Math.hypot(across - left, down - top);
+      if (far < least) [best, least] = [i, far];
+    }
+    if (best >= 0) this.#open(ids[best]);
+  }
+}
+
+function column(base64, Kind) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  return new Kind(bytes.buffer);
+}
+
+/** The colours of the page as WebGL wants them. */
+function colours(room) {
+  const found = {};
+  for (const name of ["photo", "words", "lit"]) {
+    const shown = getComputedStyle(room.querySelector(`.legend .${name}`)).backgroundColor;
+    found[name] = shown.match(/[\d.]+/g).slice(0, 3).map((part) => Number(part) / 255);
+  }
+  return found;
+}

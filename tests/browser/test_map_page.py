@@ -1,0 +1,118 @@
+"""The map in a browser: a second view of the same state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import httpx2
+import pytest
+from PIL import Image
+from visits import Visit, browsing, filled, served, visiting
+
+from latent.models.colours import COLOURS
+from latent.settings import Settings
+
+LIT = (0xC2, 0x41, 0x0C)  # a hit on the map, in light
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with browsing() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with some eighty items, and no map yet."""
+    folder = tmp_path_factory.mktemp("data")
+    settings = Settings(data=folder, model="colours", threads=2, min_relevance=0.5, port=0)
+    with served(settings) as found:
+        filled(found)
+        items = [
+            {"id": f"{colour}/{number}", "text": f"{colour} and {other}, number {number}"}
+            for colour in COLOURS
+            for number, other in enumerate(COLOURS)
+        ]
+        with httpx2.Client(base_url=found, timeout=60) as client:
+            client.put("/v1/collections/main/items", json={"items": items}).raise_for_status()
+        yield found
+
+
+@pytest.fixture
+def visit(browser: Any, url: str) -> Iterator[Visit]:
+    with visiting(browser, url, color_scheme="light") as opened:
+        yield opened
+
+
+def lit(page: Any) -> int:
+    """How many pixels of the map have the colour of a hit."""
+    shown = Image.open(BytesIO(page.locator("#map canvas").screenshot())).convert("RGB")
+    counts = {colour: count for count, colour in shown.getcolors(1 << 24) or []}
+    return counts.get(LIT, 0)
+
+
+def made(visit: Visit, fragment: str) -> Any:
+    """The page on its map, which is made first if there is none."""
+    page = visit.see(fragment)
+    page.locator("#map canvas, #map .strong").first.wait_for()
+    if page.locator("#map .strong").count():
+        page.get_by_role("button", name="Make a map").click()
+    page.locator("#map canvas").wait_for(timeout=60_000)
+    page.wait_for_timeout(300)
+    return page
+
+
+def test_a_map_is_made_on_demand_and_is_a_view_of_the_same_state(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    page.get_by_role("button", name="Map", exact=True).click()
+    page.locator("#grid .card").first.wait_for()
+    assert not page.locator("#map").is_visible()
+    page.go_back()
+    page.locator("#map canvas").wait_for()
+    visit.keep("map")
+
+
+def test_hits_light_up_on_the_map(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    legend = lit(page)
+    assert legend < 100
+    page.locator("#words").fill("green")
+    page.wait_for_selector("#results:not([aria-busy])")
+    visit.until("document.getElementById('status').textContent.includes('hit')")
+    page.wait_for_timeout(300)
+    assert lit(page) > legend + 50
+    visit.keep("map-hits")
+
+
+def test_what_is_close_shows_itself_and_opens(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    assert page.locator("#map .point").count() == 0
+    page.locator("#map canvas").focus()
+    for _ in range(12):
+        if page.locator("#map .point").count():
+            break
+        page.keyboard.press("+")
+        page.wait_for_timeout(100)
+    visit.keep("map-close")
+    page.locator("#map .point").first.dispatch_event("click")
+    page.locator("#hit h2").wait_for()
+    assert "item=" in page.url
+
+
+def test_axe_finds_nothing_on_the_map(visit: Visit) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    for scheme in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=scheme)
+        page = made(visit, "#view=map&q=green")
+        found = axe.Axe().run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], scheme
+
+
+def test_the_map_fits_a_small_window(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 360, "height": 740})
+    page = made(visit, "#view=map")
+    over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert over <= 0
+    visit.keep("map-360")
