@@ -130,7 +130,6 @@ def test_similarity_with_a_threshold_says_what_matches(client: TestClient) -> No
         {"source": "", "targets": ["red"]},
         {"source": "red", "targets": ["red"], "threshold": 2},
         {"source": "red"},
-        {"source": {"image": "http://a.example/b.png"}, "targets": ["red"]},
     ],
 )
 def test_similarity_that_cannot_be_told_is_refused(
@@ -138,6 +137,12 @@ def test_similarity_that_cannot_be_told_is_refused(
 ) -> None:
     answer = client.post("/v1/similarity", json=asked)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+
+
+def test_a_picture_at_a_url_is_not_fetched_unless_that_was_allowed(client: TestClient) -> None:
+    asked = {"source": {"image": "http://a.example/b.png"}, "targets": ["red"]}
+    answer = client.post("/v1/similarity", json=asked)
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_fetched")
 
 
 def test_rerank_puts_the_nearest_first(client: TestClient) -> None:
