@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -29,8 +28,8 @@ from latent import __version__
 from latent.catalog import copying
 from latent.catalog.copying import Progress
 from latent.catalog.tables import SCHEMA
+from latent.disk import flush, storage_error
 from latent.errors import InputError, NewerCatalogError, SourceMissingError, StoreError
-from latent.index.snapshot import storage_error
 from latent.settings import Settings
 from latent.wiring import CATALOG
 
@@ -88,9 +87,9 @@ def write(settings: Settings, path: Path, progress: Progress) -> Backup:
         (folder / MANIFEST).write_text(json.dumps(asdict(backup), indent=1), "utf-8")
         if path.suffix == TAR:
             _pack(folder, part)
-        _flush(part)
+        _flush_all(part)
         part.replace(path)
-        _flush_name(path.parent)
+        flush(path.parent)
     return backup
 
 
@@ -120,12 +119,12 @@ def restore(settings: Settings, path: Path) -> Backup:
             if not (staging / name).is_file() or _sum(staging / name) != given:
                 raise StoreError(f"the backup {path} is damaged: {name} is not as it was written")
         copying.held(staging / CATALOG)
-        _flush(staging)
+        _flush_all(staging)
         for name in sorted(backup.files, key=lambda one: one == CATALOG):
             target = catalog if name == CATALOG else data / name
             target.parent.mkdir(parents=True, exist_ok=True)
             (staging / name).replace(target)
-            _flush_name(target.parent)
+            flush(target.parent)
     return backup
 
 
@@ -233,19 +232,10 @@ def _storing(place: Path) -> Iterator[None]:
         raise storage_error(error, place) from error
 
 
-def _flush(path: Path) -> None:
+def _flush_all(path: Path) -> None:
     """Have the file, or all files of the folder, on the disk."""
     for file in path.rglob("*") if path.is_dir() else [path]:
         if file.is_file():
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
+            flush(file)
     if path.is_dir():
-        _flush_name(path)
-
-
-def _flush_name(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flush(path)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from latent.catalog.catalog import Catalog
 from latent.catalog.opening import open_engine
+from latent.disk import storage_error
 from latent.errors import SourceMissingError
-from latent.index.snapshot import storage_error
 from latent.losses import refuse_a_lost_catalog, refuse_lost_collections
 from latent.models import registry
 from latent.models.loaded import LoadedModels

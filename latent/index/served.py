@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from latent.catalog.catalog import Catalog
 from latent.catalog.changes import Changes, Written
 from latent.catalog.rows import Entry
+from latent.disk import storage_error
 from latent.errors import StoreError, UnknownCollectionError
 from latent.index import snapshot
 from latent.index.acknowledged import Acknowledged, behind
@@ -148,7 +149,7 @@ class ServedIndex:
         except Timeout:
             return False
         except OSError as error:
-            raise snapshot.storage_error(error, self._folder) from error
+            raise storage_error(error, self._folder) from error
         return True
 
     def _is_due(self, least: int) -> bool:
@@ -318,4 +319,4 @@ class ServedIndex:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise snapshot.storage_error(error, self._folder) from error
+            raise storage_error(error, self._folder) from error

@@ -8,7 +8,6 @@ about how an index is made (`building` does).
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
@@ -25,7 +24,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from latent.errors import StorageFullError, StoreError
+from latent.disk import flush, storage_error
+from latent.errors import StoreError
 from latent.index.bases import Base, Kind, Quantisation, read_file
 from latent.index.building import INDEX, KEYS, QUESTIONS, VECTORS, Task
 from latent.index.pages import mapped
@@ -128,14 +128,14 @@ def publish(
     )
     (fresh / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
     for name in (*names, MANIFEST):
-        _flush(fresh / name)
-    _flush(fresh)
+        flush(fresh / name)
+    flush(fresh)
     final = fresh.with_name(str(sequence))
     if final.exists():
         # Only a damaged one is made again; a sound one would have been taken over.
         _remove(final)
     fresh.rename(final)
-    _flush(final.parent)
+    flush(final.parent)
 
 
 def newest(folder: Path, *, fingerprint: str, until: int) -> Snapshot | None:
@@ -179,13 +179,6 @@ def discard(folder: Path, *, keep: int | None) -> None:
                 _remove(folder / str(sequence))
     for left_over in (*folder.glob(".new-*"), *folder.glob(".old-*")):
         shutil.rmtree(left_over, ignore_errors=True)
-
-
-def storage_error(error: OSError, place: Path) -> StoreError:
-    """The named error for what the file system refused."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFullError(f"no room left to write in {place}")
-    return StoreError(f"cannot write in {place}: {error.strerror or error}")
 
 
 def sequences(folder: Path) -> list[int]:
@@ -276,11 +269,3 @@ def _checksum(path: Path, start: int) -> str:
             hashed.update(content)
             left -= len(content)
     return hashed.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from latent.items import JSON, Item
+from latent.media.origins import file_of
 from latent.models import registry
 from latent.settings import Settings
 from latent.space import Space
@@ -19,7 +20,6 @@ from service.checks.classify import Verdict
 from service.checks.duplicates import Group
 from service.checks.pairs import Pairs
 from service.checks.tiers import closest
-from service.commands.files import file_of
 from service.commands.tables import hit_json
 
 FEW = 3

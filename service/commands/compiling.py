@@ -16,13 +16,13 @@ from rich.text import Text
 from latent.errors import SourceMissingError
 from latent.items import JSON, Modality
 from latent.media.decode import SUFFIXES
+from latent.media.origins import file_of
 from latent.models.compiling.parity import Parity
 from latent.models.compiling.report import Report, Variant
 from latent.models.registry import COMPILED
 from latent.settings import Settings
 from latent.terminal import console
 from latent.wiring import CATALOG, open_store
-from service.commands.files import file_of
 
 ENOUGH = 512
 """Photos of one collection that are looked at; compiling takes a spread of them."""

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from latent.errors import InputError, NearfieldError
 from latent.items import Hit, Modality
 from latent.media.decode import Limits, decode
-from service.commands.files import file_of
+from latent.media.origins import file_of
 
 MARK, SOFTWARE = "Nearfield contact sheet", 0x0131  # in EXIF, so that a sheet knows its like
 CELL, GAP, LINE = 240, 16, 22

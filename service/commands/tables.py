@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from latent.items import JSON, Hit
+from latent.media.origins import file_of
 from latent.models.cards import ModelCard
 from latent.models.catalogue import JOBS
 from latent.models.registry import Form
 from latent.settings import Settings
-from service.commands.files import file_of
 from service.query import Answer, Mode, Question, Walked
 
 SNIPPET = 90  # characters of a text that are shown

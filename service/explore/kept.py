@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.explore.pictures import write
+from latent.disk import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def save(path: Path, form: str, about: Mapping[str, Any], arrays: Arrays) -> Non
     np.savez(stream, **dict(arrays))  # type: ignore[arg-type]
     content = stream.getvalue()
     head = {"form": form, "sha256": _checksum(about, content), "about": dict(about)}
-    write(path, json.dumps(head).encode() + b"\n" + content)
+    write_whole(path, json.dumps(head).encode() + b"\n" + content, is_durable=False)
 
 
 def load(path: Path, form: str) -> Kept | None:

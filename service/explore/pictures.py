@@ -16,15 +16,15 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from latent.collection import Collection
+from latent.disk import write_whole
 from latent.errors import ImageTooLargeError, InputError, SourceMissingError, StoreError
-from latent.index.snapshot import storage_error
 from latent.items import Item, Modality
 from latent.media.decode import Limits, decode
 from latent.media.fingerprints import apart, picture_hash
+from latent.media.origins import file_of
 from latent.settings import Settings
 from service.checks.looks import SIDE, contents_of
 from service.checks.tiers import NEAR_PICTURE
-from service.commands.files import file_of
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def keep(collection: Collection, item: Item, content: bytes, settings: Settings)
     limits = Limits.of(settings)
     picture = decode(content, name=item.uri, limits=limits, side=KEPT_SIDE).picture
     try:
-        write(path, encoded(picture, KEPT_SIDE))
+        write_whole(path, encoded(picture, KEPT_SIDE), is_durable=True)
     except StoreError as error:
         log.warning("no thumbnail of %r is kept: %s", item.id, error)
 
@@ -82,25 +82,6 @@ def encoded(picture: Image.Image, side: int) -> bytes:
     stream = BytesIO()
     small.save(stream, "WEBP", quality=80, method=2)
     return stream.getvalue()
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file so that readers see all of it or none.
-
-    Raises:
-        StorageFullError: there is no room.
-        StoreError: it cannot be written.
-    """
-    fresh = path.with_name(f".{path.name}-{os.getpid()}-{os.urandom(4).hex()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            fresh.write_bytes(content)
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
-    except OSError as error:
-        raise storage_error(error, path.parent) from error
 
 
 def _place(collection: Collection, item: Item) -> Path | None:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latent.collection import Collection
+from latent.disk import write_whole
 from latent.errors import StoreError
 from latent.items import Item
 from latent.settings import Settings
-from service.explore.pictures import encoded, picture_of, write
+from service.explore.pictures import encoded, picture_of
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Thumbnails:
 
     def _keep(self, folder: Path, path: Path, content: bytes) -> None:
         try:
-            write(path, content)
+            write_whole(path, content, is_durable=False)
         except StoreError as error:  # it is shown all the same, and made again next time
             log.warning("a thumbnail is not kept: %s", error)
             return

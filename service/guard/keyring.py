@@ -7,8 +7,6 @@ copy of the catalog gives no key away. Knows nothing about requests.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,8 +15,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from latent.disk import storage_error, write_whole
 from latent.errors import InputError, StoreError
-from latent.index.snapshot import storage_error
 from latent.settings import Settings
 from service.guard.keys import Key
 from service.guard.scopes import Scope
@@ -110,22 +108,7 @@ class Keyring:
     def _write(self, keys: Sequence[Key]) -> None:
         """A new file in the place of the old one; only its owner may read it."""
         content = json.dumps({"form": FORM, "keys": [asdict(key) for key in keys]}, indent=1)
-        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f"{self._path.name}.")
-        fresh = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(content + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
-            raise
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(self._path, (content + "\n").encode(), is_durable=True, mode=0o600)
 
 
 def _read(content: bytes) -> dict[str, Key]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latent.disk import storage_error
 from latent.errors import StorageFullError
-from latent.index.snapshot import discard, save, sequences, storage_error
+from latent.index.snapshot import discard, save, sequences
 
 
 @pytest.mark.parametrize("shape", [(0,), (5,), (0, 4), (3, 4)])

@@ -9,11 +9,11 @@ from PIL import Image
 
 from indexer.pipeline import index
 from latent.collection import Collection
+from latent.disk import write_whole
 from latent.errors import InputError, SourceMissingError, UnknownItemError
 from latent.items import Item, Modality
 from latent.settings import Settings
 from latent.store import Store
-from service.explore import pictures
 from service.explore.thumbnails import FOLDER, Thumbnails, sweep
 
 
@@ -107,7 +107,7 @@ def test_texts_and_strangers_have_none(indexed: Collection, settings: Settings) 
 def test_what_was_made_first_goes_first(tmp_path: Path) -> None:
     for age in range(4):
         path = tmp_path / "128" / "ab" / f"{age}.webp"
-        pictures.write(path, bytes(100))
+        write_whole(path, bytes(100), is_durable=False)
         os.utime(path, (age, age))
     sweep(tmp_path, 400)
     assert len(list(tmp_path.glob("*/*/*"))) == 4

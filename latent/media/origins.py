@@ -1,4 +1,4 @@
-"""Which file an item is, on this machine. For the command line alone; HTTP never tells."""
+"""Which file an item is, on this machine. For this machine alone; HTTP never tells."""
 
 from __future__ import annotations
 
