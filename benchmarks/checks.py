@@ -32,7 +32,7 @@ from service.checks.looks import Look, look_at
 from service.checks.tiers import Tier, tier_of
 from service.embedding.placing import place_now
 from service.engine.parts import Picture, Text, Thing
-from service.timing import Timings
+from service.seen.timing import Timings
 
 OTHER = "another photo"
 OTHERS = 10

@@ -23,19 +23,18 @@ from starlette.middleware.cors import CORSMiddleware
 from latent import __version__
 from latent.errors import NearfieldError
 from latent.settings import Settings
+from service.entrance.middleware import Requests
+from service.entrance.reception import Limits, Reception
 from service.fetching.fetch import Fetcher
 from service.guard.guard import Guard
 from service.guard.headers import Shielded, allowed_origins
 from service.guard.scopes import SCHEMES
-from service.metrics import Metrics
-from service.middleware import Requests
 from service.problems import (
     MEDIA_TYPE,
     on_http_exception,
     on_invalid_request,
     on_nearfield_error,
 )
-from service.reception import Limits, Reception
 from service.routes import (
     check,
     classify,
@@ -56,8 +55,9 @@ from service.routes import (
     similarity,
     thumbnails,
 )
+from service.seen.metrics import Metrics
+from service.seen.tracing import finish, provider_of, telemetry
 from service.state import State, open_search_state, open_similarity_state
-from service.tracing import finish, provider_of, telemetry
 from service.web.reference import page
 
 SIMILARITY_ROUTES = [

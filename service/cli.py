@@ -162,8 +162,8 @@ def serve(
     without_keys: bool | None,
 ) -> None:
     """Answer over HTTP: search (everything) or similarity (stateless)."""
+    from service.entrance.server import listen, make_app, run
     from service.guard.guard import require_keys
-    from service.server import listen, make_app, run
 
     given = {"host": host, "port": port, "without_keys": without_keys}
     changed = {name: value for name, value in given.items() if value is not None}

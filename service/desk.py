@@ -19,8 +19,8 @@ from service.engine.parts import Thing
 from service.engine.walks import WalkPlan
 from service.fetching.fetch import Fetcher
 from service.query import Answer, Plan, Question, Walk, Walked
+from service.seen.timing import Timings
 from service.state import SearchState, State
-from service.timing import Timings
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -32,7 +32,7 @@ from service.engine.relevance import Judge, kinds_of, least_of
 from service.engine.values import require_known
 from service.engine.walks import Walk, Walked, WalkPlan
 from service.explore import concepts
-from service.timing import Timings
+from service.seen.timing import Timings
 
 __all__ = ["Answer", "Mode", "Plan", "QueryEngine", "Question", "Walk", "Walked"]
 

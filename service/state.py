@@ -23,12 +23,12 @@ from latent.settings import Settings
 from latent.space import Space
 from latent.store import Store
 from latent.wiring import open_store
-from service.door import Door
 from service.embedding.placing import Placer
 from service.embedding.workers import Workers
+from service.entrance.door import Door
 from service.explore.explorer import Explorer
-from service.metrics import Metrics
 from service.query import QueryEngine
+from service.seen.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from latent.models.embedder import Embedder
 from latent.settings import Settings
 from service.embedding.placing import place_now
 from service.engine.parts import Text, Thing
-from service.timing import Timings
+from service.seen.timing import Timings
 
 TEMPLATES = {
     Modality.IMAGE: ("a photo of a {}", "{}"),

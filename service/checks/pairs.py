@@ -19,7 +19,7 @@ from service.checks.tiers import Tier, tier_of
 from service.embedding.placing import place_now
 from service.engine.parts import Thing
 from service.engine.relevance import PairJudge, kind_of
-from service.timing import Timings
+from service.seen.timing import Timings
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def explain(
     from service.engine.directions import rows_of
     from service.engine.questions import things_in
     from service.explore import insight
-    from service.timing import Timings
+    from service.seen.timing import Timings
 
     parts = phrases.parse(words)
     with open_store(settings, must_exist=True) as store:

@@ -22,7 +22,7 @@ from service.embedding.pictures import prepare
 from service.embedding.remembered import Key, Remembered, key_of
 from service.embedding.workers import Workers
 from service.engine.parts import Picture, Text, Thing
-from service.timing import Timings
+from service.seen.timing import Timings
 
 FEW = 32  # things; requests with more of them ask no questions, and would push those out
 

@@ -17,7 +17,7 @@ from service.engine.cursors import Cursor
 from service.engine.parts import Part, Picture, Text, Thing
 from service.engine.relevance import Judge
 from service.engine.sorting import Order
-from service.timing import Timings
+from service.seen.timing import Timings
 
 IDENTICAL = 0.9999  # cosine; the same picture decoded twice differs by less
 

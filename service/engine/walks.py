@@ -20,7 +20,7 @@ from latent.items import Hit, Modality, Vector, Vectors
 from service.engine.directions import are_same, rows_of
 from service.engine.parts import Part, Thing
 from service.engine.questions import things_in
-from service.timing import Timings
+from service.seen.timing import Timings
 
 FEWEST, STEPS, MOST = 2, 7, 50
 """Steps that a walk may have, and has if it is not said."""

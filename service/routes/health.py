@@ -6,9 +6,9 @@ from fastapi import Request, Response
 
 from latent.models.places import without_places
 from service.guard.scopes import OPEN, Scope, needs
-from service.metrics import CONTENT_TYPE
 from service.problems import NOT_READY, problem, request_id_of
 from service.routes.asking import StateNow, router
+from service.seen.metrics import CONTENT_TYPE
 
 routes = router("operation")
 

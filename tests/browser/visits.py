@@ -25,7 +25,7 @@ from PIL import Image
 from latent.models.colours import COLOURS
 from latent.settings import Settings
 from service.app import search_app
-from service.server import listen
+from service.entrance.server import listen
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -18,10 +18,10 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from latent.settings import Settings
 from service.app import search_app
+from service.entrance.server import listen
 from service.guard.keyring import Keyring
 from service.guard.keys import new_key
 from service.guard.scopes import Scope
-from service.server import listen
 
 LEFT_OUT: list[Any] = [positive_data_acceptance]
 EXAMPLES = 3  # of each endpoint, besides those that go through the schema systematically

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from service.connections import Connection
+from service.entrance.connections import Connection
 
 LARGE = 30_000_000
 PATIENCE = 60.0  # seconds until a test that waits for what never comes fails

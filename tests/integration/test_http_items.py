@@ -24,8 +24,8 @@ from service.app import SEARCH_ROUTES, create_app, search_app
 from service.embedding.placing import Placer
 from service.embedding.workers import Workers
 from service.explore.explorer import Explorer
-from service.metrics import Metrics
 from service.query import QueryEngine
+from service.seen.metrics import Metrics
 from service.state import Readiness, SearchState, door_of
 
 ITEMS = "/v1/collections/main/items"

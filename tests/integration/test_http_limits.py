@@ -25,11 +25,11 @@ from latent.models.colours import ColourEmbedder
 from latent.models.embedder import Embedder
 from latent.settings import Settings
 from service.app import SIMILARITY_ROUTES, create_app, search_app, similarity_app
-from service.door import Door
 from service.embedding.placing import Placer
 from service.embedding.workers import Workers
-from service.metrics import Metrics
-from service.reception import Limits, Reception
+from service.entrance.door import Door
+from service.entrance.reception import Limits, Reception
+from service.seen.metrics import Metrics
 from service.state import Readiness, State, door_of
 
 QUERY = "/v1/collections/main/query"

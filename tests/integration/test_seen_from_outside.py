@@ -14,8 +14,8 @@ from latent.items import Item, Modality
 from latent.settings import Settings
 from latent.wiring import open_store
 from service.app import SIMILARITY_ROUTES, create_app, search_app, similarity_app
+from service.seen.tracing import provider_of
 from service.state import open_similarity_state
-from service.tracing import provider_of
 
 
 def metric(client: TestClient, name: str) -> float:

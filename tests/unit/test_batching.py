@@ -11,9 +11,9 @@ import pytest
 
 from latent.errors import InputError, ModelUnavailableError, OverloadedError
 from latent.items import Vectors
-from service.door import Door
 from service.embedding.batching import Batcher
 from service.embedding.workers import Workers
+from service.entrance.door import Door
 
 PATIENCE = 10  # seconds until a test that waits for what never comes fails
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from latent.errors import OverloadedError
-from service.door import Door
+from service.entrance.door import Door
 
 
 class Clock:

@@ -12,7 +12,7 @@ from latent.collection import Collection
 from latent.items import Item
 from service.desk import SearchDesk
 from service.live import Given, draft, put
-from service.timing import Timings
+from service.seen.timing import Timings
 
 P = ParamSpec("P")
 R = TypeVar("R")

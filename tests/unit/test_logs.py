@@ -13,7 +13,7 @@ import pytest
 from latent.errors import InputError
 from latent.settings import Settings
 from service.embedding.workers import Workers
-from service.logs import FIELDS, REQUEST_ID, JsonLines, Lines, log_to_stderr
+from service.seen.logs import FIELDS, REQUEST_ID, JsonLines, Lines, log_to_stderr
 
 log = logging.getLogger("nearfield.test")
 

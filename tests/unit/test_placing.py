@@ -22,7 +22,7 @@ from service.embedding.batching import Outcome
 from service.embedding.placing import FEW, Placer
 from service.embedding.workers import Workers
 from service.engine.parts import Picture, Text, Thing
-from service.timing import Timings
+from service.seen.timing import Timings
 
 MOST = LONGEST_TOKEN * MAX_TOKENS
 

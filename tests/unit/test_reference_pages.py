@@ -20,8 +20,8 @@ from latent.space import Space
 from latent.store import Store
 from service import problems
 from service.app import search_app
-from service.metrics import Metrics
 from service.query import QueryEngine
+from service.seen.metrics import Metrics
 
 HTTP, CLI, PYTHON = (f"docs/reference/{name}.md" for name in ("http", "cli", "python"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from latent.settings import Settings
-from service.server import listen
+from service.entrance.server import listen
 
 
 def test_answers_wait_for_no_acknowledgement(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from latent.space import Space
 from latent.store import Store
 from latent.wiring import open_store
 from service.desk import is_local
+from service.seen.timing import Timings
 from service.state import (
     Readiness,
     keep_publishing,
@@ -30,7 +31,6 @@ from service.state import (
     warm_model,
     warm_store,
 )
-from service.timing import Timings
 
 PATIENCE = 10  # seconds until a test that waits for what never comes fails
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from latent.collection import Summary
 from latent.items import Modality
-from service.door import Door
+from service.entrance.door import Door
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -21,8 +21,8 @@ from latent.errors import InputError, StoreError
 from latent.settings import Settings
 from latent.wiring import open_store
 from service.app import search_app, similarity_app
-from service.connections import Connection
-from service.logs import log_to_stderr
+from service.entrance.connections import Connection
+from service.seen.logs import log_to_stderr
 
 log = logging.getLogger(__name__)
 

@@ -15,13 +15,13 @@ from http import HTTPMethod
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.entrance.reception import SHED
 from service.guard.guard import Caller
-from service.logs import FIELDS, REQUEST_ID
-from service.metrics import Metrics
 from service.problems import INTERNAL, problem
-from service.reception import SHED
-from service.timing import Timings
-from service.tracing import tell_span
+from service.seen.logs import FIELDS, REQUEST_ID
+from service.seen.metrics import Metrics
+from service.seen.timing import Timings
+from service.seen.tracing import tell_span
 
 log = logging.getLogger("nearfield.requests")
 

@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from latent.errors import NearfieldError, OverloadedError, UnsupportedMediaError
-from service.door import Door
-from service.metrics import Metrics
+from service.entrance.door import Door
 from service.problems import on_http_exception, on_nearfield_error
+from service.seen.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

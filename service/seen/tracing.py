@@ -15,7 +15,7 @@ from opentelemetry.trace import TracerProvider
 
 from latent.errors import InputError
 from latent.settings import Settings
-from service.timing import Timings
+from service.seen.timing import Timings
 
 SERVICE = "nearfield"
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and never slow
