@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import File, Form, Query, Response, UploadFile
+from fastapi import Form, Query, Response
 
-from latent.items import Modality
-from service import filters
 from service.answers import QueryAnswer, WalkAnswer
 from service.engine import phrases
 from service.engine.parts import Part, Picture
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
-from service.query import Answer, Mode, Question
+from service.query import Answer
 from service.routes.asking import SearchDeskNow, router, told
+from service.routes.fields import SearchLine, SearchUpload
 from service.schemas import QueryBody, WalkBody
 
 routes = router("search")
@@ -45,42 +44,15 @@ async def query(collection: str, body: QueryBody, desk: SearchDeskNow) -> Respon
     openapi_extra=needs(Scope.READ),
 )
 async def search(
-    collection: str,
-    desk: SearchDeskNow,
-    q: Annotated[str, Query(description="What to look for.", examples=["a dog in the snow"])],
-    k: int = 10,
-    filter: Annotated[str | None, Query(description="A JSON object.")] = None,
-    modality: Modality | None = None,
-    cursor: str | None = None,
-    with_vector: bool = False,
-    explain: bool = False,
-    mode: Mode = Mode.VECTOR,
-    diversity: float | None = None,
-    group_by: str | None = None,
-    sort_by: str | None = None,
-    pool: int | None = None,
-    min_relevance: float | None = None,
+    collection: str, asked: Annotated[SearchLine, Query()], desk: SearchDeskNow
 ) -> Response:
     """Search a collection by text, from a browser's address bar or curl.
 
     Terms may be weighted, as in `2:beach - people`.
     """
-    question = Question(
-        phrases.parse(q),
-        k,
-        filters.read(filter),
-        modality,
-        cursor,
-        explain,
-        mode=mode,
-        diversity=diversity,
-        group_by=group_by,
-        sort_by=sort_by,
-        pool=pool,
-        min_relevance=min_relevance,
-    )
+    question = asked.question(phrases.parse(asked.q), asked.mode)
     return await desk.searched(
-        collection, lambda: question, lambda answer: _told(answer, with_vector=with_vector)
+        collection, lambda: question, lambda answer: _told(answer, with_vector=asked.with_vector)
     )
 
 
@@ -92,37 +64,14 @@ async def search(
 )
 async def query_upload(
     collection: str,
+    asked: Annotated[SearchUpload, Form(media_type="multipart/form-data")],
     desk: SearchDeskNow,
-    image: Annotated[UploadFile, File(description="A picture.")],
-    k: Annotated[int, Form()] = 10,
-    filter: Annotated[str | None, Form(description="A JSON object.")] = None,
-    modality: Annotated[Modality | None, Form()] = None,
-    cursor: Annotated[str | None, Form()] = None,
-    with_vector: Annotated[bool, Form()] = False,
-    explain: Annotated[bool, Form()] = False,
-    diversity: Annotated[float | None, Form()] = None,
-    group_by: Annotated[str | None, Form()] = None,
-    sort_by: Annotated[str | None, Form()] = None,
-    pool: Annotated[int | None, Form()] = None,
-    min_relevance: Annotated[float | None, Form()] = None,
 ) -> Response:
     """Search a collection by a picture that is sent as a file."""
-    picture = Picture(await image.read(), image.filename or "image")
-    question = Question(
-        [Part(picture)],
-        k,
-        filters.read(filter),
-        modality,
-        cursor,
-        explain,
-        diversity=diversity,
-        group_by=group_by,
-        sort_by=sort_by,
-        pool=pool,
-        min_relevance=min_relevance,
-    )
+    picture = Picture(await asked.image.read(), asked.image.filename or "image")
+    question = asked.question([Part(picture)])
     return await desk.searched(
-        collection, lambda: question, lambda answer: _told(answer, with_vector=with_vector)
+        collection, lambda: question, lambda answer: _told(answer, with_vector=asked.with_vector)
     )
 
 

@@ -127,6 +127,24 @@ def test_the_address_bar_asks_the_same(client: TestClient) -> None:
     assert [hit["id"] for hit in body["hits"]] == ["photos/blue.png"]
 
 
+@pytest.mark.parametrize("option", ["filtr={}", "min_relevence=0.9", "limit=3"])
+def test_an_option_that_is_not_there_is_refused_in_the_address_bar(
+    client: TestClient, option: str
+) -> None:
+    answer = client.get(f"/v1/collections/main/search?q=green&{option}")
+    assert_problem(answer, 400, "invalid_input")
+    assert option.partition("=")[0] in answer.text
+
+
+def test_an_option_that_is_not_there_is_refused_beside_a_file(
+    client: TestClient, photos: Path
+) -> None:
+    with (photos / "green.png").open("rb") as file:
+        answer = client.post(f"{QUERY}/upload", files={"image": file}, data={"limit": "3"})
+    assert_problem(answer, 400, "invalid_input")
+    assert "limit" in answer.text
+
+
 def test_pages_hold_everything_once(client: TestClient) -> None:
     seen: list[str] = []
     cursor: str | None = None
