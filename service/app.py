@@ -25,6 +25,7 @@ from latent.errors import NearfieldError
 from latent.settings import Settings
 from service.entrance.middleware import Requests
 from service.entrance.reception import Limits, Reception
+from service.entrance.turnstile import Shed, Turnstile
 from service.fetching.fetch import Fetcher
 from service.guard.guard import Guard
 from service.guard.headers import Shielded, allowed_origins
@@ -139,7 +140,8 @@ def create_app(
         telemetry=telemetry(tracer),
     )
     # The last one added is the outermost: it sees what the others refuse.
-    app.add_middleware(Reception, limits=Limits(settings.max_body_bytes), metrics=metrics)
+    shed = Shed(metrics)
+    app.add_middleware(Reception, limits=Limits(settings.max_body_bytes), shed=shed)
     app.add_middleware(Requests, metrics=metrics)
     if origins := allowed_origins(settings):
         app.add_middleware(
@@ -150,6 +152,7 @@ def create_app(
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     app.add_middleware(Shielded)
+    app.add_middleware(Turnstile, shed=shed, metrics=metrics)
     app.add_exception_handler(NearfieldError, on_nearfield_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, partial(_on_http_exception, routers))

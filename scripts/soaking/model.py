@@ -7,12 +7,14 @@ makes what went wrong as short as it can.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,6 +33,8 @@ from latent.settings import Settings
 from latent.wiring import open_store
 from scripts.soaking.oracle import Oracle
 from scripts.soaking.soak import Soak
+
+log = logging.getLogger(__name__)
 
 DIM = 8
 IDS = [f"i{number}" for number in range(48)]
@@ -254,13 +258,40 @@ def held(folder: Path, *, lives: int) -> str | None:
     return None
 
 
+def held_by_many(folder: Path, *, wanted: int, lives: int) -> tuple[int, str | None]:
+    """Processes that live beside each other, so many lives at a time, until enough was done.
+
+    Gives the operations, and what went wrong first.
+    """
+    done = 0
+    processes = max(1, len(os.sched_getaffinity(0)) // 2)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        under_way = {pool.submit(_share, folder, lives) for _ in range(processes)}
+        while under_way:
+            ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for share in ended:
+                operations, wrong = share.result()
+                done += operations
+                if wrong is not None:
+                    return done, wrong
+                log.info("%d operations of %d", done, wanted)
+                if done < wanted:
+                    under_way.add(pool.submit(_share, folder, lives))
+    return done, None
+
+
+def _share(folder: Path, lives: int) -> tuple[int, str | None]:
+    wrong = held(folder, lives=lives)
+    return StoreBesideDictionary.operations, wrong
+
+
 def rows(soak: Soak) -> Iterator[Row]:
     """200,000 operations; some 300 in the short form."""
     wanted = soak.choose(long=200_000, short=300)
-    done, wrong = 0, None
-    while done < wanted and wrong is None:
-        wrong = held(soak.folder, lives=soak.choose(long=100, short=8))
-        done += StoreBesideDictionary.operations
+    if soak.is_quick:
+        done, wrong = _share(soak.folder, lives=8)
+    else:
+        done, wrong = held_by_many(soak.folder, wanted=wanted, lives=50)
     how = f"lives of {STEPS} operations, chosen by hypothesis" if wrong is None else wrong
     yield Row("model: operations", done, "", how, at_least(wanted))
     yield Row("model: contradictions", int(wrong is not None), "", how, at_most(0))

@@ -1,6 +1,7 @@
 """How a request gets in: sockets, its id, its body, its turn.
 
 Reading order: `server` (the process and its socket) → `connections` (deadlines of a socket) →
-`middleware` (an id, a line in the log, a count) → `reception` (the body, whole) → `door` (its turn)
-→ `strict_json` (the body as values). Knows nothing about what requests ask.
+`turnstile` (whom there is no room for is told so) → `middleware` (an id, a line in the log, a
+count) → `reception` (the body, whole) → `door` (its turn) → `strict_json` (the body as values).
+Knows nothing about what requests ask.
 """

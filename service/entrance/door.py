@@ -52,16 +52,24 @@ class Door:
             return self._most
         return max(self._least, min(self._most, int(self._patience / self._pace)))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one who comes now would have to wait for too long."""
+        return self._inside >= self.room
+
+    def refusal(self) -> OverloadedError:
+        """What is said to who comes while it is full, with when to come back."""
+        wait = min(LONGEST, max(1, math.ceil(self._inside * (self._pace or 0.0))))
+        return OverloadedError(f"{self._inside} requests are being worked on; try later", wait)
+
     def require_room(self) -> None:
         """Refuse who would have to wait for too long.
 
         Raises:
             OverloadedError: there is no room; says when to come back.
         """
-        if self._inside < self.room:
-            return
-        wait = min(LONGEST, max(1, math.ceil(self._inside * (self._pace or 0.0))))
-        raise OverloadedError(f"{self._inside} requests are being worked on; try later", wait)
+        if self.is_full:
+            raise self.refusal()
 
     @contextmanager
     def inside(self) -> Iterator[None]:

@@ -15,7 +15,6 @@ from http import HTTPMethod
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.entrance.reception import SHED
 from service.guard.guard import Caller
 from service.problems import INTERNAL, problem
 from service.seen.logs import FIELDS, REQUEST_ID
@@ -24,6 +23,8 @@ from service.seen.timing import Timings
 from service.seen.tracing import tell_span
 
 log = logging.getLogger("nearfield.requests")
+
+SHED = "shed"  # in the state of a request that was told to come back
 
 _FIT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -40,7 +41,7 @@ class Requests:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope)
         timings = Timings()
         scope.setdefault("state", {}).update(request_id=request_id, timings=timings)
         token = REQUEST_ID.set(request_id)
@@ -70,9 +71,7 @@ class Requests:
         timings: Timings = scope["state"]["timings"]
         took_ms = timings.took_ms()
         route = getattr(scope.get("route"), "path", "unmatched")
-        # A client may send any word as its method, and each would be counted for itself for ever.
-        method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "other"
-        self._metrics.count_request(method, route, status, seconds)
+        self._metrics.count_request(method_of(scope), route, status, seconds)
         self._metrics.count_stages(took_ms)
         if SHED in scope["state"]:
             return  # told in one line with others
@@ -95,6 +94,13 @@ def _key_in(scope: Scope) -> dict[str, str]:
     return {"key": caller.key.name} if isinstance(caller, Caller) and caller.key else {}
 
 
-def _request_id(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
+    """The method; any word that a client made up would be counted for itself for ever."""
+    method: str = scope["method"]
+    return method if method in HTTPMethod.__members__ else "other"
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id that the request brought, if it is fit to be shown, or a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _FIT_ID.fullmatch(given) else uuid.uuid4().hex

@@ -8,8 +8,6 @@ of a request is there, so that slow senders keep nobody out. Knows nothing about
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -20,16 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from latent.errors import NearfieldError, OverloadedError, UnsupportedMediaError
 from service.entrance.door import Door
+from service.entrance.middleware import SHED
+from service.entrance.turnstile import Shed, is_work
 from service.problems import on_http_exception, on_nearfield_error
-from service.seen.metrics import Metrics
 
-log = logging.getLogger(__name__)
-
-WORK = "/v1/"  # below it is what costs work; health, metrics and pages are never shut out
-SHED = "shed"  # in the state of a request that was told to come back
 WITH_BODY = ("POST", "PUT", "PATCH")
 BODIES = 4  # of the longest kind may be held at once
-TELL_EVERY = 1.0  # seconds between two lines about requests that were shed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +40,17 @@ class Limits:
 class Reception:
     """Takes in requests; the door is that of the state which the lifespan opened."""
 
-    def __init__(self, app: ASGIApp, *, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, limits: Limits, shed: Shed) -> None:
         self._app = app
         self._limits = limits
-        self._metrics = metrics
+        self._shed = shed
         self._held = _Held(BODIES * limits.max_bytes)
-        self._shed = 0
-        self._told = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        door: Door | None = scope["state"]["service"].door if _is_work(scope) else None
+        door: Door | None = scope["state"]["service"].door if is_work(scope) else None
         with ExitStack() as inside:
             visit = _Visit(scope, receive, send, inside, limits=self._limits, held=self._held)
             try:
@@ -73,16 +65,9 @@ class Reception:
                 await _answer(scope, receive, send, visit.refusal)
 
     def _count(self, scope: Scope, refusal: Exception) -> None:
-        if not isinstance(refusal, OverloadedError):
-            return
-        # A line for each would be the next thing to be overloaded.
-        scope["state"][SHED] = True
-        self._metrics.count_shed()
-        self._shed += 1
-        now = time.monotonic()
-        if now - self._told >= TELL_EVERY:
-            log.warning("%d requests were told to come back later: %s", self._shed, refusal)
-            self._shed, self._told = 0, now
+        if isinstance(refusal, OverloadedError):
+            scope["state"][SHED] = True
+            self._shed.count(refusal)
 
 
 class _Held:
@@ -217,8 +202,3 @@ async def _answer(scope: Scope, receive: Receive, send: Send, refusal: Exception
     else:
         response = on_http_exception(request, refusal)
     await response(scope, receive, send)
-
-
-def _is_work(scope: Scope) -> bool:
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")).startswith(WORK)

@@ -29,6 +29,7 @@ from service.embedding.placing import Placer
 from service.embedding.workers import Workers
 from service.entrance.door import Door
 from service.entrance.reception import Limits, Reception
+from service.entrance.turnstile import Shed
 from service.seen.metrics import Metrics
 from service.state import Readiness, State, door_of
 
@@ -100,7 +101,7 @@ class Sender:
 
 
 def reception(app: Any, *, max_bytes: int = 3_000, grace: float = 10.0) -> Reception:
-    return Reception(app, limits=Limits(max_bytes, grace), metrics=Metrics())
+    return Reception(app, limits=Limits(max_bytes, grace), shed=Shed(Metrics()))
 
 
 def asked(
@@ -260,7 +261,7 @@ def test_only_so_many_bytes_of_bodies_are_held_at_once_and_they_are_let_go() -> 
 
 def test_requests_that_are_shed_leave_one_line_together(caplog: pytest.LogCaptureFixture) -> None:
     metrics = Metrics()
-    house = Reception(reads_everything, limits=Limits(5), metrics=metrics)
+    house = Reception(reads_everything, limits=Limits(5), shed=Shed(metrics))
     door = Door(1)
     with door.inside(), caplog.at_level(logging.WARNING):
         for _ in range(50):
