@@ -96,7 +96,8 @@ def _content(one: Answered, report: Report) -> tuple[Source, Sequence[Item]]:
     refused = next((answer for answer in one.answers if isinstance(answer, InputError)), None)
     if refused is not None:
         report.fail(reading.file.uri, str(refused))
-        return replace(reading.source, failure=str(refused), code=refused.code), ()
+        failed = replace(reading.source, failure=str(refused), code=refused.code)
+        return replace(failed, uri=reading.file.uri), ()
     report.indexed += 1
     report.reused += reading.outcome is Outcome.REUSED
     items = [answer for answer in one.answers if isinstance(answer, Item)]

@@ -195,7 +195,7 @@ def _failed(file: File, error: InputError) -> Reading:
     if isinstance(error, SourceMissingError):
         return Reading(file, Outcome.VANISHED, Source(file.path, 0, 0))
     reason = str(error).removeprefix(f"{file.uri}: ")
-    source = Source(file.path, file.size, file.mtime_ns, None, reason, error.code)
+    source = Source(file.path, file.size, file.mtime_ns, None, reason, error.code, file.uri)
     return Reading(file, Outcome.FAILED, source)
 
 

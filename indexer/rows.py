@@ -374,9 +374,9 @@ class _Run:
 
     def _fail(self, where: str, error: InputError) -> None:
         path = f"{self._file.path}/{where}"
-        reason = str(error)
-        self._failed[path] = Source(path, 0, 0, None, reason, error.code)
-        self._report.fail(f"{self._file.uri}, {where}", reason)
+        uri, reason = f"{self._file.uri}, {where}", str(error)
+        self._failed[path] = Source(path, 0, 0, None, reason, error.code, uri)
+        self._report.fail(uri, reason)
 
     def finish(self) -> None:
         """Remove rows that are gone, remember failures, and the manifest as it is now."""

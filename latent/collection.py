@@ -303,6 +303,10 @@ class Collection:
         """Known sources by absolute path: `under` itself and everything below it, or all."""
         return self._catalog.sources(self._entry, None if under is None else str(under))
 
+    def failures(self, limit: int, offset: int = 0) -> list[Source]:
+        """Sources that could not be read, by path: `limit` of them behind the first `offset`."""
+        return self._catalog.failures(self._entry, limit, offset)
+
     def put_sources(self, contents: Sequence[tuple[Source, Sequence[Item]]]) -> int:
         """Store what was read in one transaction; what a source gave before and not now is dropped.
 

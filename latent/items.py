@@ -76,7 +76,9 @@ class Source:
     """A file that items were read from, as it was when it was read.
 
     `path` is absolute. `content_hash` hashes its bytes. A source with a `failure` gave no items;
-    the failure says why in one line and `code` is that of the error.
+    the failure says why in one line, `code` is that of the error, `uri` what people call the file,
+    and `failed_at` when it was tried last, in seconds since 1970, as the catalog notes it. Those
+    that an older version noted have neither.
     """
 
     path: str
@@ -85,6 +87,8 @@ class Source:
     content_hash: str | None = None
     failure: str | None = None
     code: str | None = None
+    uri: str | None = None
+    failed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

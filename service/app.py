@@ -45,9 +45,11 @@ from service.routes import (
     embeddings,
     explain,
     facets,
+    failures,
     groups,
     health,
     items,
+    keys,
     maps,
     models,
     pages,
@@ -67,6 +69,7 @@ SIMILARITY_ROUTES = [
 SEARCH_ROUTES = [
     *(module.routes for module in (query, check, duplicates, items, collections)),
     *(module.routes for module in (facets, thumbnails, maps, groups, explain, concepts)),
+    *(module.routes for module in (failures, keys)),
     *SIMILARITY_ROUTES,
 ]
 

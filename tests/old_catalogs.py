@@ -6,6 +6,11 @@ import sqlite3
 from pathlib import Path
 
 BACK: dict[int, tuple[str, ...]] = {
+    6: (
+        "ALTER TABLE sources DROP COLUMN uri",
+        "ALTER TABLE sources DROP COLUMN failed_at",
+        "UPDATE alembic_version SET version_num = '6'",
+    ),
     5: (
         "ALTER TABLE items DROP COLUMN checksum",
         "UPDATE alembic_version SET version_num = '5'",

@@ -358,6 +358,16 @@ class Catalog:
             rows = connection.execute(query.order_by(sources.c.path)).all()
         return {row.path: to_source(row) for row in rows}
 
+    def failures(self, entry: Entry, limit: int, offset: int = 0) -> list[Source]:
+        """Sources that could not be read, by path: `limit` of them behind the first `offset`."""
+        query = (
+            select(sources)
+            .where(sources.c.collection_id == entry.id, sources.c.failure.is_not(None))
+            .order_by(sources.c.path)
+        )
+        with self._reading() as connection:
+            return [to_source(row) for row in connection.execute(query.limit(limit).offset(offset))]
+
     # --- for the index ------------------------------------------------------------------------
 
     def changes_since(self, entry: Entry, sequence: int) -> Changes:

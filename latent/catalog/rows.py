@@ -118,7 +118,8 @@ def _read(cell: Any) -> Any:
 
 def to_source(row: Row[Any]) -> Source:
     """The source a row holds."""
-    return Source(row.path, row.size, row.mtime_ns, row.content_hash, row.failure, row.code)
+    why = (row.failure, row.code, row.uri, row.failed_at)
+    return Source(row.path, row.size, row.mtime_ns, row.content_hash, *why)
 
 
 def to_space(stored: dict[str, Any]) -> Space:

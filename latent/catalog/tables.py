@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from latent.items import FINGERPRINT, LONGEST_ID
 
-SCHEMA = 6
+SCHEMA = 7
 """The number of this layout: that of the last of `migrations`, which bring older ones forward."""
 
 metadata = MetaData()
@@ -125,4 +125,6 @@ sources = Table(
     Column("content_hash", String(128)),
     Column("failure", Text),
     Column("code", String(64)),
+    Column("uri", Text),
+    Column("failed_at", BigInteger),
 )

@@ -5,6 +5,7 @@ Knows nothing about how the transaction is held; `catalog` does.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
@@ -105,8 +106,13 @@ def _remember(connection: Connection, entry: Entry, change: Change) -> None:
             delete(sources).where(sources.c.collection_id == entry.id, sources.c.path.in_(chunk))
         )
     known = {source.path: source for source in change.sources}
+    now = int(time.time())
     if known:
         connection.execute(
             insert(sources),
-            [asdict(source) | {"collection_id": entry.id} for source in known.values()],
+            [
+                asdict(source)
+                | {"collection_id": entry.id, "failed_at": now if source.failure else None}
+                for source in known.values()
+            ],
         )

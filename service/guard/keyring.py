@@ -7,7 +7,7 @@ copy of the catalog gives no key away. Knows nothing about requests.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +23,9 @@ from service.guard.scopes import Scope
 
 NAME = "keys.json"
 FORM = 1  # of the file; another one is refused
+
+Check = Callable[[Sequence[Key]], None]
+"""Raises where there must not be these keys and no others."""
 
 
 class Keyring:
@@ -65,8 +68,8 @@ class Keyring:
             ) from error
         return self._keys
 
-    def add(self, key: Key) -> None:
-        """Keep one more.
+    def add(self, key: Key, *, check: Check = lambda left: None) -> None:
+        """Keep one more, if `check` has nothing against what there is then.
 
         Raises:
             InputError: there is one of that name.
@@ -78,10 +81,13 @@ class Keyring:
                     f"there is a key {key.name!r}; take another name, "
                     f"or first 'nearfield keys revoke {key.name}'"
                 )
+            check([*keys, key])
             self._write([*keys, key])
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, check: Check = lambda left: None) -> None:
         """Let go of the key of that name. The file stays, though it may be empty.
+
+        `check` is asked about what is left, and may raise.
 
         Raises:
             InputError: there is none.
@@ -92,6 +98,7 @@ class Keyring:
             if len(kept) == len(keys):
                 known = ", ".join(sorted(one.name for one in keys)) or "none"
                 raise InputError(f"there is no key {name!r}; there are: {known}")
+            check(kept)
             self._write(kept)
 
     @contextmanager
