@@ -71,7 +71,7 @@ def duplicates(
     """
     require_findable(tier)
     progress("reading")
-    shelf = Shelf.of(collection)
+    shelf = Shelf.of(collection, settings.threads)
     chains = Chains(len(shelf.ids))
     cuts = registry.cuts(collection.space, settings)
     for rank, ones, twos in links(shelf, cuts, tier, progress):

@@ -17,7 +17,7 @@ from latent.collection import Collection
 from latent.items import Item, Modality, Vectors
 from latent.media.fingerprints import distances, prints_of
 from latent.models.cuts import Cuts
-from service.checks.near_pairs import Places, near_pairs, near_prints
+from service.checks.near_pairs import Pairs, Places, near_pairs, near_prints
 from service.checks.tiers import NEAR_PICTURE, SAME_UNSEEN, Tier, is_near_text
 from service.checks.wording import NOTHING, Shingles, normalised, shingles
 
@@ -32,6 +32,7 @@ class Shelf:
 
     `wording` gives the shingles of text items by id. With `most_texts` each is held
     against the words of so many of those whose places are nearest, else of all that are near.
+    `threads` compare at once.
     """
 
     ids: list[str]
@@ -42,9 +43,10 @@ class Shelf:
     vectors: Vectors
     wording: Callable[[list[str]], Mapping[str, Shingles]]
     most_texts: int | None = None
+    threads: int = 1
 
     @classmethod
-    def of(cls, collection: Collection) -> Shelf:
+    def of(cls, collection: Collection, threads: int = 1) -> Shelf:
         """All of a collection; what texts say is read where it is needed."""
         keys, vectors = collection.vectors()
         place = {int(key): i for i, key in enumerate(keys)}
@@ -62,6 +64,7 @@ class Shelf:
             [_digest(normalised(text)) for text in said],
             vectors[rows],
             lambda ids: _shingles(collection.find(ids).values()),
+            threads=threads,
         )
 
     @classmethod
@@ -104,24 +107,30 @@ def links(shelf: Shelf, cuts: Cuts, least: Tier, progress: Progress = lambda ste
         return
     yield Tier.SAME_TEXT.rank, *_equal(texts, [shelf.words[i].hex() for i in texts])
     progress("picture hashes")
-    by_hash = _by_hash(pictures, [shelf.hashes[i] for i in pictures])
+    by_hash = _by_hash(pictures, [shelf.hashes[i] for i in pictures], shelf.threads)
     yield Tier.SAME_PICTURE.rank, *by_hash[Tier.SAME_PICTURE]
     if least.rank > Tier.NEAR_COPY.rank:
         return
     yield Tier.NEAR_COPY.rank, *by_hash[Tier.NEAR_COPY]
     progress("vectors")
-    for ones, twos in near_pairs(shelf.vectors[pictures], cuts.pictures.near_copy):
-        yield Tier.NEAR_COPY.rank, pictures[ones], pictures[twos]
-    for ones, twos in near_pairs(shelf.vectors[texts], cuts.texts.alike):
+    for ones, twos in _near(shelf, pictures, cuts.pictures.near_copy):
+        yield Tier.NEAR_COPY.rank, ones, twos
+    for ones, twos in _near(shelf, texts, cuts.texts.alike):
         if shelf.most_texts is not None:
-            ones, twos = _nearest(shelf.vectors[texts], ones, twos, shelf.most_texts)
-        near = _near_texts(shelf, texts[ones], texts[twos])
-        yield Tier.NEAR_COPY.rank, texts[ones][near], texts[twos][near]
+            ones, twos = _nearest(shelf.vectors, ones, twos, shelf.most_texts)
+        near = _near_texts(shelf, ones, twos)
+        yield Tier.NEAR_COPY.rank, ones[near], twos[near]
     if least.rank <= Tier.ALIKE.rank:
         progress("what is alike")
         for places, cut in ((pictures, cuts.pictures.alike), (texts, cuts.texts.alike)):
-            for ones, twos in near_pairs(shelf.vectors[places], cut):
-                yield Tier.ALIKE.rank, places[ones], places[twos]
+            for ones, twos in _near(shelf, places, cut):
+                yield Tier.ALIKE.rank, ones, twos
+
+
+def _near(shelf: Shelf, places: Places, cut: float) -> Pairs:
+    """Pairs of these places whose vectors are near."""
+    for ones, twos in near_pairs(shelf.vectors[places], cut, threads=shelf.threads):
+        yield places[ones], places[twos]
 
 
 def _equal(places: Places, values: Sequence[str | None]) -> tuple[Places, Places]:
@@ -136,12 +145,14 @@ def _equal(places: Places, values: Sequence[str | None]) -> tuple[Places, Places
     return found[:, 0], found[:, 1]
 
 
-def _by_hash(places: Places, hashes: Sequence[str | None]) -> dict[Tier, tuple[Places, Places]]:
+def _by_hash(
+    places: Places, hashes: Sequence[str | None], threads: int
+) -> dict[Tier, tuple[Places, Places]]:
     """Pairs of pictures whose hashes are near, as they are or mirrored."""
     prints, known = prints_of(hashes)
     prints, places = prints[known], places[known]
     same, near = [_NONE], [_NONE]
-    for ones, twos in near_prints(prints, NEAR_PICTURE):
+    for ones, twos in near_prints(prints, NEAR_PICTURE, threads=threads):
         is_same = distances(prints[ones], prints[twos]) <= SAME_UNSEEN
         pairs = np.stack([places[ones], places[twos]])
         same.append(pairs[:, is_same])

@@ -168,21 +168,27 @@ def test_what_is_only_related_makes_no_groups(store: Store) -> None:
         duplicates(store.ensure("main"), store.settings, Tier.RELATED)
 
 
-def test_blocks_together_find_what_brute_force_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_blocks_together_find_what_brute_force_finds(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
     monkeypatch.setattr(near_pairs_module, "BLOCK", 7)
     rows = np.random.default_rng(1).standard_normal((40, 4)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     expected = {(i, j) for i in range(40) for j in range(i + 1, 40) if rows[i] @ rows[j] >= 0.6}
     pairs = [
         pair
-        for ones, twos in near_pairs(rows, 0.6)
+        for ones, twos in near_pairs(rows, 0.6, threads=threads)
         for pair in zip(ones.tolist(), twos.tolist(), strict=True)
     ]
     assert set(pairs) == expected
     assert len(pairs) == len(expected) > 20
 
 
-def test_hashes_are_near_by_their_bits_also_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_hashes_are_near_by_their_bits_also_mirrored(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
     monkeypatch.setattr(near_pairs_module, "BLOCK", 5)
     first = HASHES[0]
     mirrored = views(prints_of([first.hex()])[0])[1].tobytes()
@@ -190,7 +196,7 @@ def test_hashes_are_near_by_their_bits_also_mirrored(monkeypatch: pytest.MonkeyP
     prints, _ = prints_of([one.hex() for one in contents])
     pairs = {
         pair
-        for ones, twos in near_prints(prints, 51 / BITS)
+        for ones, twos in near_prints(prints, 51 / BITS, threads=threads)
         for pair in zip(ones.tolist(), twos.tolist(), strict=True)
     }
     assert pairs == {(0, 8), (0, 10), (8, 10)}
