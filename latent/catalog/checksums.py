@@ -17,8 +17,8 @@ from latent.catalog.database import plain_rows
 Stored: TypeAlias = "int | str | bytes | None"
 
 STREAM = 2_000  # rows that are read at once
-_NOTHING = b"\x00"
-_BETWEEN = b"\x1f"
+_NOTHING = "\x00"
+_BETWEEN = "\x1f"
 
 # As bytes, because a text that is harmed may be no text any more.
 _TEXTS = ("id", "modality", "uri", "text", "passage", "metadata", "source", "content_hash")
@@ -32,13 +32,24 @@ _QUERY = text(
 
 
 def checksum(row: Sequence[Stored], vector: bytes) -> int:
-    """CRC-32 of what a row of `items` holds, in the order of its columns, and of its vector."""
-    return zlib.crc32(vector, zlib.crc32(_BETWEEN.join(map(_plain, row))))
+    """CRC-32 of what a row of `items` is to hold, in the order of its columns, and of its vector.
+
+    Raises:
+        UnicodeEncodeError: a text holds half a character.
+    """
+    said = _BETWEEN.join([_NOTHING if one is None else str(one) for one in row])
+    return zlib.crc32(vector, zlib.crc32(said.encode()))
+
+
+def _checksum_of_bytes(row: Sequence[Stored], vector: bytes) -> int:
+    """The same, of a row whose texts were read as bytes."""
+    said = _BETWEEN.encode().join(map(_plain, row))
+    return zlib.crc32(vector, zlib.crc32(said))
 
 
 def _plain(value: Stored) -> bytes:
     if value is None:
-        return _NOTHING
+        return _NOTHING.encode()
     return value if isinstance(value, bytes) else str(value).encode()
 
 
@@ -51,5 +62,5 @@ def harmed(connection: Connection, collection_id: int) -> Iterator[str]:
         return
     for rows in plain_rows(connection, _QUERY, {"collection": collection_id}, STREAM):
         for *row, vector, written in rows:
-            if checksum(row, vector) != written:
+            if _checksum_of_bytes(row, vector) != written:
                 yield bytes(row[2] or b"").decode(errors="replace")

@@ -11,9 +11,10 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
+import orjson
 from sqlalchemy import Connection, Engine, Executable, TextClause, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError, StatementError
@@ -25,12 +26,19 @@ from latent.filters.sqlite import WITHIN
 # SQLite takes at most 32,766 parameters in a statement; far fewer are as fast.
 CHUNK = 500
 STREAM = 2_000
+TOGETHER = 512  # rows that one statement inserts
 PAGE = 8_192  # bytes: vectors of 384 and 512 numbers leave little of it empty
 LOG = 4_000  # pages of the log, 32 MB, before they are copied: pages change often in a load
 PATIENCE_MS = 10_000  # how long a writer waits for its turn
 
 # Unescaped, because SQLite before 3.45 compares names as they are written; NaN is no JSON.
 to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+_AMONG = {
+    "sqlite": "SELECT value FROM json_each(:{})",
+    "postgresql": "SELECT CAST(jsonb_array_elements_text(CAST(:{} AS jsonb)) AS {})",
+}
+_AS_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 T = TypeVar("T")
 
@@ -113,11 +121,46 @@ def insert_rows(
 
     `others` says what becomes of those that are there already.
     """
-    if rows:
-        sign = "%s" if connection.dialect.name == "postgresql" else "?"
-        places = ", ".join([sign] * len(columns))
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) {others}"
-        connection.exec_driver_sql(sql, list(rows))
+    sign = "%s" if connection.dialect.name == "postgresql" else "?"
+    row = f"({', '.join([sign] * len(columns))})"
+    into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
+    # Between two statements the driver waits for its turn among the threads of Python: one for
+    # each row would have it wait for whoever is making the next rows ready.
+    whole = len(rows) - len(rows) % TOGETHER
+    many = f"{into} {', '.join([row] * TOGETHER)} {others}"
+    for start in range(0, whole, TOGETHER):
+        some = tuple(chain.from_iterable(rows[start : start + TOGETHER]))
+        connection.exec_driver_sql(many, some)
+    if whole < len(rows):
+        connection.exec_driver_sql(f"{into} {row} {others}", list(rows[whole:]))
+
+
+def among(connection: Connection, name: str, kind: str) -> str:
+    """A subquery for all values of the JSON array that the parameter `name` is.
+
+    One parameter for all values: one each would take longer to write than to answer. `kind` is what
+    PostgreSQL calls them.
+    """
+    return _AMONG[connection.dialect.name].format(name, kind)
+
+
+def listed(values: Iterable[int | str]) -> str:
+    """Values for `among`. A text with a NUL is in no row, and JSON in SQLite would end there."""
+    return to_json([one for one in values if not isinstance(one, str) or "\0" not in one])
+
+
+def written(value: object) -> str:
+    """JSON as the catalog keeps it.
+
+    Raises:
+        TypeError, ValueError, RecursionError: JSON cannot hold it.
+    """
+    try:
+        plain = orjson.dumps(value, option=_AS_PLAIN)
+    except TypeError:  # a number beyond 64 bits, say, which JSON can hold
+        return to_json(value)
+    # What is no number is written as null, where it should be refused.
+    return to_json(value) if b"null" in plain else plain.decode()
 
 
 def fetched(

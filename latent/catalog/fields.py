@@ -48,18 +48,26 @@ def known(connection: Connection, entry: Entry) -> set[str]:
 def learn(connection: Connection, entry: Entry, of: Iterable[Metadata]) -> None:
     """Know the fields of these metadata from now on."""
     there = known(connection, entry)
-    flat: set[str] = set()
-    nested: set[str] = set()
+    names: set[str] = set()
+    seen: set[object] = set()
     for metadata in of:
-        if not metadata.keys() <= flat:
-            nested.update(names_in(metadata))
-            flat.update(key for key, one in metadata.items() if not isinstance(one, Mapping))
-        elif any(isinstance(one, Mapping) for one in metadata.values()):
-            nested.update(names_in(metadata))
-    new = sorted(nested - there)
+        if (form := form_of(metadata)) not in seen:  # thousands of rows are made alike
+            seen.add(form)
+            names.update(names_in(metadata))
+    new = sorted(names - there)
     room = max(0, MOST_FIELDS - len(there))
     if rows := [{"collection_id": entry.id, "name": name} for name in new[:room]]:
         connection.execute(insert(tables.fields), rows)
+
+
+def form_of(metadata: Mapping[str, JSON], depth: int = 1) -> object:
+    """What is alike for metadata that have the same names."""
+    inside = [
+        (key, form_of(one, depth + 1) if depth < MOST_DEPTH else None)
+        for key, one in metadata.items()
+        if isinstance(one, dict)
+    ]
+    return (*metadata, *inside)
 
 
 def learn_all(connection: Connection, entry: Entry) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.sql import ColumnElement
 
 from latent.catalog import vector_table
 from latent.catalog.changes import Origin
-from latent.catalog.database import CHUNK, chunks, fetched
+from latent.catalog.database import CHUNK, STREAM, among, chunks, fetched, listed
 from latent.catalog.rows import COLUMNS, Condition, Entry, to_item
 from latent.catalog.tables import collections, items
 from latent.errors import UnknownCollectionError
@@ -50,7 +50,8 @@ def by_key(connection: Connection, entry: Entry, keys: Iterable[int]) -> dict[in
     found: dict[int, Item] = {}
     for chunk in chunks(keys, CHUNK):
         # A key is one of all collections; told the collection too, SQLite reads all of its rows.
-        rows = fetched(connection, _BY_KEY[connection.dialect.name], {"keys": json.dumps(chunk)})
+        query = text(_BY_KEY.format(among(connection, "keys", "bigint")))
+        rows = fetched(connection, query, {"keys": json.dumps(chunk)})
         found |= with_vectors(connection, entry, [row for row in rows if row[1] == entry.id])
     return found
 
@@ -73,11 +74,11 @@ def having(
 def origins(connection: Connection, entry: Entry, ids: Sequence[str]) -> dict[str, Origin]:
     """Source and URI of those of the items that exist, by id."""
     found: dict[str, Origin] = {}
-    for chunk in chunks(ids, CHUNK):
-        query = select(items.c.id, items.c.source, items.c.uri).where(
-            items.c.collection_id == entry.id, items.c.id.in_(chunk)
-        )
-        found |= {row.id: Origin(row.source, row.uri) for row in connection.execute(query)}
+    its = f"collection_id = :its AND id IN ({among(connection, 'ids', 'text')})"
+    query = text(f"SELECT id, source, uri FROM items WHERE {its}")
+    for chunk in chunks(ids, STREAM):
+        rows = fetched(connection, query, {"its": entry.id, "ids": listed(chunk)})
+        found |= {item_id: Origin(source, uri) for item_id, source, uri in rows}
     return found
 
 
@@ -98,13 +99,4 @@ def with_vectors(connection: Connection, entry: Entry, rows: Sequence[Any]) -> d
     return {row[0]: to_item(row, place[row[0]]) for row in rows}
 
 
-_BY_KEY = {
-    dialect: text(
-        f"SELECT {', '.join(COLUMNS)} FROM items WHERE key IN (SELECT {key}) ORDER BY key"
-    )
-    for dialect, key in (
-        ("sqlite", "value FROM json_each(:keys)"),
-        ("postgresql", "CAST(jsonb_array_elements_text(CAST(:keys AS jsonb)) AS bigint)"),
-    )
-}
-"""One parameter for all keys: a parameter each would take longer to write than to answer."""
+_BY_KEY = f"SELECT {', '.join(COLUMNS)} FROM items WHERE key IN ({{}}) ORDER BY key"

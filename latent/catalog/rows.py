@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
 from sqlalchemy import Row, text
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.elements import TextClause
 
 from latent.catalog.checksums import checksum
-from latent.catalog.database import to_json
+from latent.catalog.database import written
 from latent.catalog.tables import items
 from latent.errors import InputError
 from latent.filters.language import Filter
@@ -74,20 +73,22 @@ COLUMNS = tuple(column.name for column in items.c)
 """Of `items`: the key first, then the collection, then what an item says."""
 
 
-def to_plain_row(item: Item, entry: Entry, number: int, key: int) -> tuple[Any, ...]:
-    """The row of `COLUMNS` that holds an item, as the driver takes it.
+def to_plain_row(
+    item: Item, entry: Entry, number: int, *, key: int, vector: bytes
+) -> tuple[Any, ...]:
+    """The row of `COLUMNS` that holds an item, as the driver takes it; its vector is elsewhere.
 
     Raises:
         InputError: metadata that JSON cannot hold.
     """
     try:
-        passage = to_json(asdict(item.passage)) if item.passage else None
-        metadata = to_json(dict(item.metadata))
+        passage = written(asdict(item.passage)) if item.passage else None
+        metadata = written(dict(item.metadata))
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"metadata that JSON cannot hold: {error}") from error
     said = (item.uri, item.text, passage, metadata, item.source, item.content_hash)
     row = (key, entry.id, item.id, item.modality.value, *said, number, item.picture_hash)
-    return (*row, checksum(row, np.asarray(item.vector, "<f4").tobytes()))
+    return (*row, checksum(row, vector))
 
 
 def to_item(row: Sequence[Any], vector: Vector) -> Item:

@@ -6,12 +6,12 @@ Every function works on a connection of `database`, within its transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from sqlalchemy import Connection, TextClause, delete, select, text
 
-from latent.catalog.database import CHUNK, chunks, fetched, insert_rows
+from latent.catalog.database import CHUNK, among, chunks, fetched, insert_rows
 from latent.catalog.tables import items, vectors
 from latent.errors import StoreError
 from latent.index.vectors import Keys
@@ -21,19 +21,17 @@ STREAM = 4_096  # vectors that are read at once
 
 _REPLACE = "ON CONFLICT (key) DO UPDATE SET vector = excluded.vector"
 _BETWEEN = text("SELECT key, vector FROM vectors WHERE key BETWEEN :first AND :last ORDER BY key")
-_AMONG = "SELECT key, vector FROM vectors WHERE key IN (SELECT {}) ORDER BY key"
-_EACH = {
-    "sqlite": text(_AMONG.format("value FROM json_each(:keys)")),
-    "postgresql": text(
-        _AMONG.format("CAST(jsonb_array_elements_text(CAST(:keys AS jsonb)) AS bigint)")
-    ),
-}
+_AMONG = "SELECT key, vector FROM vectors WHERE key IN ({}) ORDER BY key"
 
 
-def put(connection: Connection, rows: Mapping[int, Vector]) -> None:
-    """Keep vectors by key, in the place of those kept before."""
-    stored = [(key, np.asarray(row, "<f4").tobytes()) for key, row in rows.items()]
-    insert_rows(connection, vectors.name, ("key", "vector"), stored, others=_REPLACE)
+def put(connection: Connection, rows: Sequence[tuple[int, bytes]]) -> None:
+    """Keep vectors as `stored` by key, in the place of those kept before."""
+    insert_rows(connection, vectors.name, ("key", "vector"), rows, others=_REPLACE)
+
+
+def stored(vector: Vector) -> bytes:
+    """A vector as it is kept."""
+    return np.asarray(vector, "<f4").tobytes()
 
 
 def drop(connection: Connection, keys: Sequence[int]) -> None:
@@ -77,22 +75,23 @@ def strays(connection: Connection) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def to_vectors(stored: Sequence[bytes], dim: int) -> Vectors:
+def to_vectors(rows: Sequence[bytes], dim: int) -> Vectors:
     """The stored vectors as rows, `(n, dim)` float32.
 
     Raises:
         StoreError: one has another length.
     """
-    for one in stored:
+    for one in rows:
         if len(one) != 4 * dim:
             raise StoreError(
                 f"the catalog holds a vector of {len(one) / 4:g} numbers where {dim} belong"
             )
-    return np.frombuffer(b"".join(stored), "<f4").reshape(len(stored), dim).astype(np.float32)
+    return np.frombuffer(b"".join(rows), "<f4").reshape(len(rows), dim).astype(np.float32)
 
 
 def _query(connection: Connection, keys: Keys) -> tuple[TextClause, dict[str, object]]:
     first, last = int(keys[0]), int(keys[-1])
     if last - first + 1 == len(keys):  # as they come from one load
         return _BETWEEN, {"first": first, "last": last}
-    return _EACH[connection.dialect.name], {"keys": json.dumps(keys.tolist())}
+    query = _AMONG.format(among(connection, "keys", "bigint"))
+    return text(query), {"keys": json.dumps(keys.tolist())}

@@ -10,12 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import Column, Connection, delete, insert, text, update
 
 from latent.catalog import fields, keywords, vector_table
 from latent.catalog.changes import Change, Written
-from latent.catalog.database import CHUNK, chunks, insert_rows
+from latent.catalog.database import (
+    CHUNK,
+    STREAM,
+    among,
+    chunks,
+    fetched,
+    insert_rows,
+    listed,
+)
 from latent.catalog.rows import COLUMNS, Entry, to_plain_row
 from latent.catalog.tables import collections, items, numbers, sources, tombstones
 from latent.catalog.word_tables import WordTable
@@ -49,7 +56,6 @@ def apply(connection: Connection, entry: Entry, change: Change, words: WordTable
     words.drop(connection, entry, gone)
     _bury(connection, entry, number, gone)
     keys = _put(connection, entry, number, put)
-    vector_table.put(connection, {keys[i]: put[i].vector for i in put})
     words.put(connection, entry, {keys[i]: keywords.content_of(put[i]) for i in put})
     if put:
         fields.learn(connection, entry, (item.metadata for item in put.values()))
@@ -59,15 +65,14 @@ def apply(connection: Connection, entry: Entry, change: Change, words: WordTable
 
 
 def keys_of(
-    connection: Connection, entry: Entry, column: ColumnElement[str], values: Iterable[str]
+    connection: Connection, entry: Entry, column: Column[str], values: Iterable[str]
 ) -> dict[str, int]:
     """Keys by id of the items that have one of the values in this column."""
     found: dict[str, int] = {}
-    for chunk in chunks(values, CHUNK):
-        query = select(items.c.id, items.c.key).where(
-            items.c.collection_id == entry.id, column.in_(chunk)
-        )
-        found |= {row.id: row.key for row in connection.execute(query)}
+    its = f"collection_id = :its AND {column.name} IN ({among(connection, 'values', 'text')})"
+    query = text(f"SELECT id, key FROM items WHERE {its}")
+    for chunk in chunks(values, STREAM):
+        found.update(fetched(connection, query, {"its": entry.id, "values": listed(chunk)}))
     return found
 
 
@@ -94,8 +99,13 @@ def _put(
             .returning(numbers.c.value)
         ).scalar_one()
         keys |= dict(zip(new, range(last - len(new) + 1, last + 1), strict=True))
-    rows = [to_plain_row(item, entry, number, keys[item_id]) for item_id, item in put.items()]
+    vectors = {item_id: vector_table.stored(item.vector) for item_id, item in put.items()}
+    rows = [
+        to_plain_row(item, entry, number, key=keys[item_id], vector=vectors[item_id])
+        for item_id, item in put.items()
+    ]
     insert_rows(connection, items.name, COLUMNS, rows, others=_REPLACE)
+    vector_table.put(connection, [(keys[item_id], vectors[item_id]) for item_id in put])
     return keys
 
 
