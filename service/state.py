@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -174,15 +175,37 @@ def door_of(settings: Settings) -> Door:
 
 def warm_model(embedder: Embedder) -> None:
     """Have a model do a little, so that the first request does not pay for what is lazy."""
-    with suppress(UnsupportedMediaError):
-        embedder.embed_texts(["warm"])
-    with suppress(UnsupportedMediaError):
-        embedder.embed_images([embedder.prepare(Image.new("RGB", (64, 64)))])
+    beside_each_other(*_warmings(embedder))
 
 
 def warm_store(store: Store) -> None:
     """Load the default model, and the index of every collection."""
-    warm_model(store.embedder())
+    beside_each_other(*_warmings(store.embedder()), partial(_warm_indexes, store))
+
+
+def beside_each_other(*works: Callable[[], None]) -> None:
+    """Do all of it, each in a thread of its own; raises what the first of them raises."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        under_way = [pool.submit(work) for work in works]
+    for work in under_way:
+        work.result()
+
+
+def _warmings(embedder: Embedder) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What has each tower do a little: they are read, checked and made ready apart."""
+
+    def texts() -> None:
+        with suppress(UnsupportedMediaError):
+            embedder.embed_texts(["warm"])
+
+    def pictures() -> None:
+        with suppress(UnsupportedMediaError):
+            embedder.embed_images([embedder.prepare(Image.new("RGB", (64, 64)))])
+
+    return texts, pictures
+
+
+def _warm_indexes(store: Store) -> None:
     for name, space in store.spaces().items():
         with suppress(UnknownCollectionError):  # deleted meanwhile
             collection = store.collection(name)

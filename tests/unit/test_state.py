@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -25,6 +26,7 @@ from service.desk import is_local
 from service.seen.timing import Timings
 from service.state import (
     Readiness,
+    beside_each_other,
     keep_publishing,
     keep_warming,
     publish_what_is_due,
@@ -38,6 +40,26 @@ PATIENCE = 10  # seconds until a test that waits for what never comes fails
 def items(number: int) -> list[Item]:
     rows = np.eye(number, 16, dtype=np.float32)
     return [Item(str(n), Modality.TEXT, row) for n, row in enumerate(rows)]
+
+
+def test_what_must_get_warm_does_so_beside_each_other() -> None:
+    met = threading.Barrier(3)
+
+    def meet() -> None:
+        met.wait(PATIENCE)  # each waits for all of them
+
+    beside_each_other(meet, meet, meet)
+
+
+def test_what_keeps_one_from_getting_warm_is_told_once_all_are_done() -> None:
+    done = []
+
+    def fail() -> None:
+        raise ModelUnavailableError("no weights")
+
+    with pytest.raises(ModelUnavailableError, match="no weights"):
+        beside_each_other(fail, lambda: done.append(True))
+    assert done
 
 
 def test_a_snapshot_is_made_when_it_is_due(settings: Settings) -> None:
