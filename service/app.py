@@ -52,15 +52,16 @@ from service.routes import (
     keys,
     maps,
     models,
-    pages,
     query,
     rerank,
     similarity,
     thumbnails,
 )
+from service.routes.pages import page_routes
 from service.seen.metrics import Metrics
 from service.seen.tracing import finish, provider_of, telemetry
 from service.state import State, open_search_state, open_similarity_state
+from service.web.files import page_files
 from service.web.reference import page
 
 SIMILARITY_ROUTES = [
@@ -90,7 +91,7 @@ def search_app(settings: Settings) -> FastAPI:
     return create_app(
         partial(open_search_state, settings),
         settings,
-        [*SEARCH_ROUTES, pages.routes],
+        [*SEARCH_ROUTES, page_routes(page_files())],
         title="Nearfield",
     )
 
@@ -161,7 +162,7 @@ def create_app(
     app.add_exception_handler(HTTPException, partial(_on_http_exception, routers))
     for routes in routers:
         app.include_router(routes)
-    _add_reference(app, is_front=pages.routes not in routers)
+    _add_reference(app, is_front=not any(one.path == "/" for one in _routes_of(routers)))
     return app
 
 
@@ -171,13 +172,16 @@ def _on_http_exception(
     """Told as a problem; one about the method names all that there are here (RFC 9110, 15.5.6)."""
     response = on_http_exception(request, error)
     if response.status_code == 405:
-        all_routes = [one for some in routers for one in some.routes if isinstance(one, APIRoute)]
-        here = [one for one in all_routes if one.path_regex.match(request.scope["path"])]
+        here = [one for one in _routes_of(routers) if one.path_regex.match(request.scope["path"])]
         methods = {
             method for one in here if one.path == here[0].path for method in one.methods or ()
         }
         response.headers["Allow"] = ", ".join(sorted(methods))
     return response
+
+
+def _routes_of(routers: Sequence[APIRouter]) -> list[APIRoute]:
+    return [one for some in routers for one in some.routes if isinstance(one, APIRoute)]
 
 
 def _add_reference(app: FastAPI, *, is_front: bool) -> None:

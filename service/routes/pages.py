@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from service.web.files import INDEX, POLICY, File, page_files
-
-routes = APIRouter()
-
-_FILES = page_files()
+from service.web.files import INDEX, POLICY, File
 
 
-@routes.get("/", include_in_schema=False)
-async def front(request: Request) -> Response:
-    """The page itself."""
-    return _sent(request, _FILES[INDEX])
+def page_routes(files: Mapping[str, File]) -> APIRouter:
+    """Routes that send these files: the page itself at /, the others below /web."""
+    routes = APIRouter()
 
+    @routes.get("/", include_in_schema=False)
+    async def front(request: Request) -> Response:
+        """The page itself."""
+        return _sent(request, files[INDEX])
 
-@routes.get("/web/{name}", include_in_schema=False)
-async def file(request: Request, name: str) -> Response:
-    """A style, a module or an icon of the page."""
-    if name not in _FILES or name == INDEX:
-        raise HTTPException(404)
-    return _sent(request, _FILES[name])
+    @routes.get("/web/{name}", include_in_schema=False)
+    async def file(request: Request, name: str) -> Response:
+        """A style, a module or an icon of the page."""
+        if name not in files or name == INDEX:
+            raise HTTPException(404)
+        return _sent(request, files[name])
+
+    return routes
 
 
 def _sent(request: Request, found: File) -> Response:

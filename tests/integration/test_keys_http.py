@@ -20,7 +20,8 @@ from service.app import SEARCH_ROUTES, SIMILARITY_ROUTES, search_app, similarity
 from service.guard.keyring import Keyring
 from service.guard.keys import new_key
 from service.guard.scopes import Scope, declares
-from service.routes import pages
+from service.routes.pages import page_routes
+from service.web.files import page_files
 
 QUERY = "/v1/collections/main/query"
 PAGES = {"/", "/docs", "/openapi.json"}
@@ -99,11 +100,13 @@ def test_every_endpoint_declares_what_it_needs() -> None:
 def test_what_is_not_in_the_document_is_pages_alone(make_app: Any) -> None:
     app = make_app(Settings(model="colours"))
     own = {route.path for route in app.routes if hasattr(route, "path")}
-    files = {route.path for route in pages.routes.routes if isinstance(route, APIRoute)}
+    files = {
+        route.path for route in page_routes(page_files()).routes if isinstance(route, APIRoute)
+    }
     assert own <= PAGES
     assert files == {"/", "/web/{name}"}
     assert len(app.routes) == len(own) + len(
-        [*SEARCH_ROUTES, pages.routes] if make_app is search_app else SIMILARITY_ROUTES
+        [*SEARCH_ROUTES, page_routes({})] if make_app is search_app else SIMILARITY_ROUTES
     )
 
 

@@ -6,17 +6,19 @@
 
 export const EMPTY = {
   collection: "", words: "", parts: [], filter: {}, modality: "", sort: "", item: "",
-  all: false, view: "",
+  all: false, view: "", why: false,
 };
 
 const PLAIN = { c: "collection", q: "words", kind: "modality", sort: "sort", item: "item", view: "view" };
+
+const FLAGS = ["all", "why"];
 
 export function read(hash) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
   const state = { ...EMPTY, parts: [], filter: {} };
   for (const [short, name] of Object.entries(PLAIN)) state[name] = given.get(short) ?? "";
   if (!["", "image", "text"].includes(state.modality)) state.modality = "";
-  state.all = given.get("all") === "1";
+  for (const name of FLAGS) state[name] = given.get(name) === "1";
   state.parts = given.getAll("p").map(part).filter(Boolean);
   try {
     const filter = JSON.parse(given.get("f") ?? "{}");
@@ -33,7 +35,7 @@ export function write(state) {
     said.append("p", `${one.weight}:${kind}:${one[kind]}`);
   }
   if (Object.keys(state.filter).length) said.set("f", JSON.stringify(state.filter));
-  if (state.all) said.set("all", "1");
+  for (const name of FLAGS) if (state[name]) said.set(name, "1");
   return `#${said}`;
 }
 

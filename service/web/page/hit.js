@@ -1,9 +1,11 @@
 // One hit, large: what is known of it, its copies, what lies around it, and where to go from here.
 
-import { byId, el, nameOf, plural } from "./elements.js";
+import { question } from "./address.js";
+import { byId, el, fill, nameOf, plural } from "./elements.js";
 import { humanly } from "./filters.js";
 import { inside, percent } from "./grid.js";
 import { ask, at, itemAt, picture } from "./service.js";
+import { hideWhy, showWhy } from "./why.js";
 
 const TIERS = {
   identical: "The same file", same_picture: "The same picture", same_text: "The same text",
@@ -19,6 +21,10 @@ export async function showHit(state, hits, go) {
   const item = hits[place] ?? await ask(itemAt(state.collection, id));
   const isPhoto = item.modality === "image";
   const copies = el("div", { class: "copies" });
+  const home = el("div", { class: "home" });
+  const why = el("div", { class: "why" });
+  const shown = isPhoto ? large(state, item) : el("div", { class: "passage", tabindex: 0, role: "region", "aria-label": "The text" }, el("p", {}, item.text ?? "(no text is kept)"));
+  const looks = { room: why, picture: shown.querySelector(".framed"), text: shown.querySelector("p:not(.missing)") };
   const around = el("div", { class: "around" }, el("p", { class: "small" }, "Looking around …"));
   const step = (by, label, sign) => el("button", {
     type: "button", class: "step", "aria-label": label, disabled: !hits[place + by] || place < 0,
@@ -30,16 +36,19 @@ export async function showHit(state, hits, go) {
       step(-1, "The hit before", "‹"), step(1, "The next hit", "›"),
       el("button", { type: "button", class: "step", "aria-label": "Close", onclick: go.close }, "×")),
     el("div", { class: "body" },
-      isPhoto ? large(state, item)
-        : el("div", { class: "passage", tabindex: 0, role: "region", "aria-label": "The text" }, el("p", {}, item.text ?? "(no text is kept)")),
+      shown,
       el("div", { class: "facts" },
         el("div", { class: "ways" },
           el("button", { type: "button", class: "strong", onclick: () => go.more(item) }, "More like this"),
           el("button", {
             type: "button", onclick: () => go.less(item), disabled: !go.mayLess,
             title: go.mayLess ? "Leads away from it" : "Search for something first",
-          }, "Less like this")),
+          }, "Less like this"),
+          el("button", { type: "button", "aria-pressed": String(state.why), "data-why": true, onclick: () => go.why() },
+            question(state) ? "Why?" : "What is in it?")),
+        why,
         facts(item, go),
+        home,
         copies)),
     el("section", { class: "near", "aria-labelledby": "near-name" }, el("h3", { id: "near-name" }, "Around it"), around));
   if (!dialog.open) dialog.showModal();
@@ -52,6 +61,12 @@ export async function showHit(state, hits, go) {
   };
   const still = () => dialog.open && dialog.dataset.item === id;
   dialog.dataset.item = id;
+  dialog.look = (isWhy) => {
+    dialog.querySelector("[data-why]").setAttribute("aria-pressed", String(isWhy));
+    if (!isWhy) hideWhy(item, looks);
+    else showWhy(state, item, looks, go).catch((error) => fill(why, el("p", { class: "small" }, error.message)));
+  };
+  if (state.why) dialog.look(true);
   const [same, near] = await Promise.allSettled([
     ask(at(state.collection, "/check"), { body: { query: { id }, k: 50, least: "near_copy" } }),
     ask(at(state.collection, "/query"), { body: { query: { id }, k: AROUND, min_relevance: 0 } }),
@@ -66,7 +81,9 @@ const told = (settled, show) => settled.status === "fulfilled"
 
 function large(state, item) {
   const holder = el("div", { class: "large" });
-  holder.append(picture(state.collection, item, 1024, nameOf(item)));
+  const framed = el("div", { class: "framed" });
+  framed.append(picture(state.collection, item, 1024, nameOf(item)));
+  holder.append(framed);
   holder.append(el("p", { class: "missing" }, "The file is gone, or was changed since it was indexed."));
   return holder;
 }

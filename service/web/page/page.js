@@ -10,27 +10,25 @@ import { Grid } from "./grid.js";
 import { showHit } from "./hit.js";
 import { askForKey } from "./keys.js";
 import { MapView } from "./map.js";
-import { ask, at } from "./service.js";
+import { Search } from "./search.js";
+import { ask } from "./service.js";
 import { showUploads } from "./uploads.js";
 
-const PAGE = 100; // hits asked for at once
-const NEAREST = 24; // shown where nothing matches
 const PAUSE = 60; // milliseconds after a key, so that a fast typist asks once
 
 let state = read(location.hash);
 let collections = [];
-let asking = new AbortController();
-let next = null; // asks for the page behind the last one
 let meant = []; // hits that light up on the map: none where nothing was asked, or nothing matches
 let typing = 0;
 let moving = ""; // what is being typed or moved
-const grid = new Grid(byId("grid"), { open: (item) => go({ item: item.id }), near: () => more() });
+const grid = new Grid(byId("grid"), { open: (item) => go({ item: item.id }), near: () => search.more() });
+const search = new Search({ grid, go, failed: (error) => failed(error), shown });
 
 const map = new MapView({ open: (id) => go({ item: id }) });
 
 // --- the state ----------------------------------------------------------------------------------
 
-const KEEPS = new Set(["item", "view"]); // what these change, the hits do not
+const KEEPS = new Set(["item", "view", "why"]); // what these change, the hits do not
 
 /** Change the state; `settled: false` while something is still being moved or typed. */
 function go(change, { settled = true } = {}) {
@@ -51,6 +49,7 @@ function follow(before) {
   if (isAnew || !changed.length) show();
   if (changed.includes("view")) showView();
   if (changed.includes("item")) showItem();
+  else if (changed.includes("why") && byId("hit").open) byId("hit").look(state.why);
 }
 
 addEventListener("popstate", () => {
@@ -76,99 +75,12 @@ function show() {
     button.setAttribute("aria-pressed", String(button.dataset.modality === state.modality));
   }
   document.title = state.words ? `${state.words} – Nearfield` : "Nearfield";
-  search();
+  byId("sorting").hidden = !question(state);
+  search.run(state, narrow);
 }
 
-async function search() {
-  asking.abort();
-  asking = new AbortController();
-  const { signal } = asking;
-  const asked = state;
-  next = null;
-  byId("results").setAttribute("aria-busy", "true");
-  try {
-    await Promise.all([hits(asked, signal), narrow(asked, signal)]);
-    tell("");
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    failed(error);
-  }
-  if (!signal.aborted) byId("results").removeAttribute("aria-busy");
-}
-
-async function hits(asked, signal) {
-  const query = question(asked);
-  byId("sorting").hidden = !query;
-  if (!query) return browse(asked, signal);
-  const body = { query, k: PAGE, ...narrowed(asked) };
-  if (asked.sort) body.sort_by = asked.sort;
-  if (asked.all) body.min_relevance = 0;
-  const answer = await ask(at(asked.collection, "/query"), { body, signal });
-  if (!answer.match && !asked.all) return nothing(asked, body, answer, signal);
-  byId("nothing").hidden = true;
-  begin(asked, answer.hits);
-  const said = () => {
-    byId("status").textContent = plural(grid.items.length, "hit", "hits") + (next ? " so far" : "");
-    byId("end").replaceChildren(...(next || asked.all ? [] : [el("button", {
-      type: "button", class: "quiet", onclick: () => go({ all: true }),
-    }, "Show what is less relevant")]));
-  };
-  paged("/query", body, answer, signal, said);
-  return undefined;
-}
-
-/** Nothing is asked: everything, in order of arrival. */
-async function browse(asked, signal) {
-  const body = { limit: PAGE, ...narrowed(asked) };
-  const [answer, { count }] = await Promise.all([
-    ask(at(asked.collection, "/items/scroll"), { body, signal }),
-    ask(at(asked.collection, "/items/count"), { body: narrowed(asked), method: "POST", signal }),
-  ]);
-  byId("nothing").hidden = count > 0;
-  byId("nothing").replaceChildren(...(count ? [] : empty(asked)));
-  byId("status").textContent = count ? plural(count, "item", "items") : "";
-  byId("end").replaceChildren();
-  begin(asked, answer.items);
-  paged("/items/scroll", body, answer, signal, () => {});
-}
-
-const isNarrow = (asked) => asked.modality || Object.keys(asked.filter).length;
-
-function empty(asked) {
-  return isNarrow(asked)
-    ? [el("h2", {}, "Nothing here has all of these"), el("p", {}, "Take a filter off to see more."),
-      el("button", { type: "button", onclick: () => go({ filter: {}, modality: "" }) }, "Take all filters off")]
-    : [el("h2", {}, "This collection is empty"),
-      el("p", {}, "Drop pictures here to add them, or index a folder: "),
-      el("code", {}, `nearfield index ~/Pictures --collection ${asked.collection}`)];
-}
-
-const narrowed = (asked) => ({
-  ...(asked.modality ? { modality: asked.modality } : {}),
-  ...(Object.keys(asked.filter).length ? { filter: asked.filter } : {}),
-});
-
-/** Nothing matches: said plainly, and the nearest below a line. */
-async function nothing(asked, body, answer, signal) {
-  let found = answer.hits;
-  if (!found.length) {
-    const nearest = { ...body, k: NEAREST, min_relevance: 0 };
-    found = (await ask(at(asked.collection, "/query"), { body: nearest, signal })).hits;
-  }
-  const what = asked.parts.length || !asked.words.trim() ? "that" : `“${asked.words.trim()}”`;
-  byId("status").textContent = "No match";
-  byId("nothing").hidden = false;
-  fill(byId("nothing"), el("h2", {}, "No match"),
-    el("p", {}, `Nothing in ${asked.collection} is ${what}${isNarrow(asked) ? ", as it is filtered" : ""}.`),
-    found.length ? el("p", { class: "line-below" }, el("span", {}, "The nearest, all the same")) : null);
-  byId("end").replaceChildren();
-  begin(asked, found, false);
-}
-
-function begin(asked, items, areMeant = true) {
-  meant = areMeant && (question(asked) !== null || isNarrow(asked)) ? items : [];
-  if (scrollY > 0) scrollTo(0, 0);
-  grid.show(asked.collection, items);
+function shown(asked, items, areMeant) {
+  meant = areMeant ? items : [];
   if (state.view === "map") showView();
 }
 
@@ -183,28 +95,6 @@ function showView() {
     return;
   }
   map.show(state.collection, meant).catch(failed);
-}
-
-function paged(path, body, answer, signal, said) {
-  const behind = ({ cursor }) => (cursor ? async () => {
-    next = null;
-    const page = await ask(at(state.collection, path), { body: { ...body, cursor }, signal });
-    next = behind(page);
-    grid.add(page.hits ?? page.items);
-    said();
-  } : null);
-  next = behind(answer);
-  said();
-  if (next && byId("grid").getBoundingClientRect().bottom < innerHeight * 1.75) more();
-}
-
-async function more() {
-  if (!next) return;
-  try {
-    await next();
-  } catch (error) {
-    if (error.name !== "AbortError") failed(error);
-  }
 }
 
 async function narrow(asked, signal) {
@@ -235,6 +125,8 @@ async function showItem() {
       more: ({ id: like }) => go({ ...bare(), parts: [{ weight: 1, id: like }] }),
       less: ({ id: like }) => go({ item: "", parts: [...state.parts.filter((one) => one.id !== like), { weight: -0.5, id: like }] }),
       mayLess: Boolean(state.words.trim() || state.parts.some((one) => one.weight > 0 && one.id !== id)),
+      why: () => go({ why: !state.why }),
+      words: (words) => go({ ...bare(), words }),
       within: (folder) => go({ ...bare(), filter: { folder: { $in: [folder] } } }),
     });
   } catch (error) {

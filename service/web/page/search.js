@@ -1,0 +1,134 @@
+// Asks what the state asks, and shows what comes: hits, everything, or that nothing matches.
+
+import { question } from "./address.js";
+import { byId, el, fill, plural } from "./elements.js";
+import { ask, at } from "./service.js";
+
+const PAGE = 100; // hits asked for at once
+const NEAREST = 24; // shown where nothing matches
+
+export class Search {
+  #grid; #go; #failed; #shown; #asking = new AbortController(); #next = null;
+
+  /** `go(change)` changes the state, `failed(error)` tells, `shown(items, areMeant)` is told what is. */
+  constructor({ grid, go, failed, shown }) {
+    this.#grid = grid;
+    this.#go = go;
+    this.#failed = failed;
+    this.#shown = shown;
+  }
+
+  /** Ask, and whatever else goes `beside` it, which is given the state and a signal to stop. */
+  async run(state, beside) {
+    this.#asking.abort();
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    this.#next = null;
+    byId("results").setAttribute("aria-busy", "true");
+    try {
+      await Promise.all([this.#hits(state, signal), beside(state, signal)]);
+      fill(byId("told"));
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.#failed(error);
+    }
+    if (!signal.aborted) byId("results").removeAttribute("aria-busy");
+  }
+
+  /** Show the page behind the last one, if there is one. */
+  async more() {
+    if (!this.#next) return;
+    try {
+      await this.#next();
+    } catch (error) {
+      if (error.name !== "AbortError") this.#failed(error);
+    }
+  }
+
+  async #hits(asked, signal) {
+    const query = question(asked);
+    if (!query) return this.#browse(asked, signal);
+    const body = { query, k: PAGE, ...narrowed(asked) };
+    if (asked.sort) body.sort_by = asked.sort;
+    if (asked.all) body.min_relevance = 0;
+    const answer = await ask(at(asked.collection, "/query"), { body, signal });
+    if (!answer.match && !asked.all) return this.#nothing(asked, body, answer, signal);
+    byId("nothing").hidden = true;
+    this.#begin(asked, answer.hits);
+    const said = () => {
+      byId("status").textContent = plural(this.#grid.items.length, "hit", "hits") + (this.#next ? " so far" : "");
+      byId("end").replaceChildren(...(this.#next || asked.all ? [] : [el("button", {
+        type: "button", class: "quiet", onclick: () => this.#go({ all: true }),
+      }, "Show what is less relevant")]));
+    };
+    this.#paged(asked, "/query", body, answer, signal, said);
+    return undefined;
+  }
+
+  /** Nothing is asked: everything, in order of arrival. */
+  async #browse(asked, signal) {
+    const body = { limit: PAGE, ...narrowed(asked) };
+    const [answer, { count }] = await Promise.all([
+      ask(at(asked.collection, "/items/scroll"), { body, signal }),
+      ask(at(asked.collection, "/items/count"), { body: narrowed(asked), method: "POST", signal }),
+    ]);
+    byId("nothing").hidden = count > 0;
+    byId("nothing").replaceChildren(...(count ? [] : this.#empty(asked)));
+    byId("status").textContent = count ? plural(count, "item", "items") : "";
+    byId("end").replaceChildren();
+    this.#begin(asked, answer.items);
+    this.#paged(asked, "/items/scroll", body, answer, signal, () => {});
+  }
+
+  #empty(asked) {
+    return isNarrow(asked)
+      ? [el("h2", {}, "Nothing here has all of these"), el("p", {}, "Take a filter off to see more."),
+        el("button", { type: "button", onclick: () => this.#go({ filter: {}, modality: "" }) }, "Take all filters off")]
+      : [el("h2", {}, "This collection is empty"),
+        el("p", {}, "Drop pictures here to add them, or index a folder: "),
+        el("code", {}, `nearfield index ~/Pictures --collection ${asked.collection}`)];
+  }
+
+  /** Nothing matches: said plainly, and the nearest below a line. */
+  async #nothing(asked, body, answer, signal) {
+    let found = answer.hits;
+    if (!found.length) {
+      const nearest = { ...body, k: NEAREST, min_relevance: 0 };
+      found = (await ask(at(asked.collection, "/query"), { body: nearest, signal })).hits;
+    }
+    const what = asked.parts.length || !asked.words.trim() ? "that" : `“${asked.words.trim()}”`;
+    byId("status").textContent = "No match";
+    byId("nothing").hidden = false;
+    fill(byId("nothing"), el("h2", {}, "No match"),
+      el("p", {}, `Nothing in ${asked.collection} is ${what}${isNarrow(asked) ? ", as it is filtered" : ""}.`),
+      found.length ? el("p", { class: "line-below" }, el("span", {}, "The nearest, all the same")) : null);
+    byId("end").replaceChildren();
+    this.#begin(asked, found, false);
+  }
+
+  #begin(asked, items, areMeant = true) {
+    if (scrollY > 0) scrollTo(0, 0);
+    this.#grid.show(asked.collection, items);
+    this.#shown(asked, items, areMeant && (question(asked) !== null || isNarrow(asked)));
+  }
+
+  #paged(asked, path, body, answer, signal, said) {
+    const behind = ({ cursor }) => (cursor ? async () => {
+      this.#next = null;
+      const page = await ask(at(asked.collection, path), { body: { ...body, cursor }, signal });
+      this.#next = behind(page);
+      this.#grid.add(page.hits ?? page.items);
+      said();
+    } : null);
+    this.#next = behind(answer);
+    said();
+    if (this.#next && byId("grid").getBoundingClientRect().bottom < innerHeight * 1.75) this.more();
+  }
+}
+
+const isNarrow = (asked) => Boolean(asked.modality || Object.keys(asked.filter).length);
+
+const narrowed = (asked) => ({
+  ...(asked.modality ? { modality: asked.modality } : {}),
+  ...(Object.keys(asked.filter).length ? { filter: asked.filter } : {}),
+});
