@@ -9,7 +9,6 @@ pixels they look at, and nothing about folders, uploads or the catalog.
 from __future__ import annotations
 
 import math
-import re
 import struct
 import time
 import warnings
@@ -28,6 +27,7 @@ from PIL import Image, UnidentifiedImageError
 from latent.errors import ImageTooLargeError, SourceMissingError, UnreadableImageError
 from latent.items import JSON
 from latent.media import exif
+from latent.media.scans import check_scans
 from latent.settings import Settings
 
 SUFFIXES = frozenset(
@@ -53,9 +53,6 @@ MARKS = {
 KEPT = 2  # the short side leaves with at least this many times the side a model looks at …
 DRAFTED = 1.5  # … or this many, where libjpeg averages: at 1/8 it need not transform at all
 LONGEST = 16  # … and the long side with at most this many times
-SCAN = b"\xff\xda"  # begins a scan of a JPEG
-MOST_SCANS = 100  # libtiff's limit, too; cameras and tools write up to a dozen
-MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # of a JPEG; neither a byte nor a restart
 BAND_PIXELS = 4_000_000  # heavy conversions see this much of a picture at a time
 
 UPRIGHT = {
@@ -133,7 +130,7 @@ def decode(source: bytes | Path, *, name: str, limits: Limits, side: int) -> Dec
             width, height = picture.size
             _check_pixels(name, width, height, limits)
             if picture.format in ("JPEG", "MPO"):  # libjpeg decodes at 1/2, 1/4, 1/8 by itself
-                _check_scans(name, content)
+                check_scans(name, content)
                 least = math.ceil(DRAFTED * side)
                 picture.draft(None, (least, least))
                 picture.decodermaxblock = len(content)  # it copies what is left of each block
@@ -230,23 +227,6 @@ class _Watched(BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self._clock.check()
         return super().read(size)
-
-
-def _check_scans(name: str, content: bytes) -> None:
-    """Each scan of a progressive JPEG is a pass over all its pixels, however few bytes it has."""
-    if content.count(SCAN) <= MOST_SCANS:
-        return
-    at, scans = 2, 0
-    while marker := MARKER.search(content, at):
-        at = marker.end()
-        kind = marker[0][1:]
-        if kind == b"\xd9":  # the end; what is behind it, such as a film, may look like anything
-            return
-        if kind not in (b"\x01", b"\xd8"):  # those have no length
-            at += int.from_bytes(content[at : at + 2])
-        scans += kind == SCAN[1:]
-        if scans > MOST_SCANS:
-            raise ImageTooLargeError(f"{name}: more than {MOST_SCANS} scans of the same picture")
 
 
 # --- Pillow's ways --------------------------------------------------------------------------

@@ -264,6 +264,28 @@ def test_scans_cannot_hide_behind_marks_without_a_length(hidden: bytes) -> None:
         decoded(jpeg[:first] + hidden + jpeg[first:])
 
 
+def one_colour_a_scan(scans: int) -> bytes:
+    """A JPEG that is not progressive, whose scans have one colour each, the last very often."""
+    jpeg = encoded(half_red_half_blue(64, 64), "JPEG")
+    start = jpeg.index(b"\xff\xda")
+    body = start + 2 + int.from_bytes(jpeg[start + 2 : start + 4])
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + jpeg[body:-2]
+    return jpeg[:start] + scan * scans + jpeg[-2:]
+
+
+def test_scans_count_in_a_jpeg_that_is_not_progressive_as_well() -> None:
+    with pytest.raises(ImageTooLargeError, match="more than 100 scans"):
+        decoded(one_colour_a_scan(200))
+
+
+def test_scans_behind_one_that_holds_everything_are_not_decoded() -> None:
+    """So they need not be counted: whoever decodes the picture stops at the second."""
+    jpeg = encoded(half_red_half_blue(64, 64), "JPEG")
+    scan = jpeg[jpeg.index(b"\xff\xda") : -2]
+    with pytest.raises(UnreadableImageError):
+        decoded(jpeg[:-2] + scan * 200 + jpeg[-2:])
+
+
 def test_a_film_behind_the_end_of_a_jpeg_may_look_like_scans() -> None:
     jpeg = encoded(half_red_half_blue(64, 64), "JPEG")
     assert decoded(jpeg + b"\xff\xda" * 10_000).size == (64, 64)
