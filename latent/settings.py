@@ -98,6 +98,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the service listens on.")
+    workers: int = Field(
+        1, gt=0, description="Processes that serve, on one port; they share the threads."
+    )
     published: str | None = Field(
         None, description="Address clients reach it at, where that is not `host` (a container)."
     )

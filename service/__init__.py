@@ -9,8 +9,8 @@ at a prompt.
 
 On its way in a request passes `connections` (sockets), `middleware` (its id, its line in the log),
 `reception` and `door` (its body, its turn) and `guard/` (who asks); `fetching/` gets pictures at
-URLs. `metrics`, `logs` and `tracing`
-tell operators; `server` is the process.
+URLs. `metrics`, `logs` and `tracing` tell operators; `server` is the process, `crew` several of
+them.
 
 Knows nothing about where items come from.
 """

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypedDict
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -86,23 +87,25 @@ class Lived(TypedDict):
 OpenState = Callable[[Metrics], AbstractAsyncContextManager[State]]
 
 
-def search_app(settings: Settings) -> FastAPI:
+def search_app(settings: Settings, *, shared: Path | None = None) -> FastAPI:
     """Everything: collections, items, search, and what the similarity app has."""
     return create_app(
         partial(open_search_state, settings),
         settings,
         [*SEARCH_ROUTES, page_routes(page_files())],
         title="Nearfield",
+        shared=shared,
     )
 
 
-def similarity_app(settings: Settings) -> FastAPI:
+def similarity_app(settings: Settings, *, shared: Path | None = None) -> FastAPI:
     """Embeddings, similarity and rerank; needs no catalog and no data folder."""
     return create_app(
         partial(open_similarity_state, settings),
         settings,
         SIMILARITY_ROUTES,
         title="Nearfield similarity",
+        shared=shared,
     )
 
 
@@ -114,16 +117,18 @@ def create_app(
     title: str,
     fetcher: Fetcher | None = None,
     tracer: TracerProvider | None = None,
+    shared: Path | None = None,
 ) -> FastAPI:
     """An app of these routers, whose lifespan holds what `open_state` opens.
 
     Args:
         fetcher: of pictures at URLs; by default the one that the settings ask for.
         tracer: takes the spans of requests; by default the one that the settings ask for.
+        shared: a folder of what several processes count together, where there are several.
     """
-    metrics = Metrics()
+    metrics = Metrics(shared)
     tracer = tracer or provider_of(settings)
-    guard = Guard.of(settings)
+    guard = Guard.of(settings, shared=shared)
     fetcher = fetcher or Fetcher.of(settings)
 
     @asynccontextmanager

@@ -146,6 +146,9 @@ def search(
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0: any free one.")
 @click.option(
+    "--workers", type=click.IntRange(1), help="Processes that serve; they share port and threads."
+)
+@click.option(
     "--without-keys",
     is_flag=True,
     default=None,
@@ -159,13 +162,15 @@ def serve(
     app: str,
     host: str | None,
     port: int | None,
+    workers: int | None,
     without_keys: bool | None,
 ) -> None:
     """Answer over HTTP: search (everything) or similarity (stateless)."""
+    from service.entrance import crew
     from service.entrance.server import listen, make_app, run
     from service.guard.guard import require_keys
 
-    given = {"host": host, "port": port, "without_keys": without_keys}
+    given = {"host": host, "port": port, "workers": workers, "without_keys": without_keys}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.model_copy(update=changed)
     require_keys(settings)
@@ -175,7 +180,10 @@ def serve(
             print_json({"app": app, "url": url, "docs": f"{url}/docs"})
         else:
             click.echo(f"nearfield {app} listens on {url} (reference at {url}/docs)")
-        run(made, listener)
+        if settings.workers == 1:
+            run(made, listener)
+        else:
+            crew.serve(settings, app, listener)
 
 
 @click.group()

@@ -44,15 +44,28 @@ class Readiness:
 
     def __init__(self) -> None:
         self._reason: str | None = "the model is being loaded"
+        self._others: str | None = None
         self._is_stopping = False
+        self._tell: Callable[[], None] = lambda: None
 
     @property
     def reason(self) -> str | None:
         """Why not yet; None when ready."""
-        return "the service is stopping" if self._is_stopping else self._reason
+        return "the service is stopping" if self._is_stopping else self._reason or self._others
 
     def reached(self) -> None:
         self._reason = None
+        self._tell()
+
+    def tell(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once this process is warm."""
+        self._tell = tell
+        if self._reason is None:
+            tell()
+
+    def wait_for(self, others: str | None) -> None:
+        """Not ready, however warm this process is, until there are no others to wait for."""
+        self._others = others
 
     def missed(self, reason: str) -> None:
         self._reason = reason

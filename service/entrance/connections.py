@@ -7,6 +7,7 @@ for ever. The deadline for bodies is in `reception`. Knows nothing about what is
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -28,6 +29,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.on_lost: Callable[[], None] = lambda: None
         self._head: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
 
@@ -55,6 +57,7 @@ class Connection(HttpToolsProtocol):
         if self._taking is not None:
             self._taking.cancel()
         super().connection_lost(exc)
+        self.on_lost()
 
     def _expect_head(self) -> None:
         if self._head is None and not self.transport.is_closing():

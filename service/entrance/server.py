@@ -1,6 +1,6 @@
-"""The service as a process: a listening socket, logs on standard error, uvicorn in between.
+"""The service as one process: a listening socket, logs on standard error, uvicorn in between.
 
-Knows nothing about what the apps answer.
+`crew` makes several of it. Knows nothing about what the apps answer.
 """
 
 from __future__ import annotations
@@ -75,8 +75,17 @@ def run(app: FastAPI, listener: socket.socket) -> None:
     Raises:
         StoreError: the service did not start; its log says why.
     """
-    _allow_many_files()
-    config = uvicorn.Config(
+    allow_many_files()
+    server = Server(config_of(app))
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    if not server.started:
+        raise StoreError("the service did not start; its log above says why")
+
+
+def config_of(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn serves an app here."""
+    return uvicorn.Config(
         app,
         http=Connection,
         log_config=None,
@@ -85,11 +94,6 @@ def run(app: FastAPI, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    server = Server(config)
-    with suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
-    if not server.started:
-        raise StoreError("the service did not start; its log above says why")
 
 
 class Server(uvicorn.Server):
@@ -115,7 +119,7 @@ def _end() -> None:
     os._exit(0)
 
 
-def _allow_many_files() -> None:
+def allow_many_files() -> None:
     """As many open files as the system lets this process have; by default it is often 1,024."""
     try:
         import resource

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import Request
 
@@ -50,16 +51,17 @@ class Guard:
         asks: bool | None,
         rate: str | None,
         origins: Sequence[str] = (),
+        rates: Rates | None = None,
     ) -> None:
         self._keyring = keyring
         self._origins = origins
         self._asks = asks
         self._rate = rate
-        self._rates = Rates()
+        self._rates = rates or Rates()
 
     @classmethod
-    def of(cls, settings: Settings) -> Guard:
-        """The one that the settings ask for.
+    def of(cls, settings: Settings, *, shared: Path | None = None) -> Guard:
+        """The one that the settings ask for; `shared` is where several processes count together.
 
         Raises:
             InputError: the rate limit, or an origin, is none.
@@ -72,6 +74,7 @@ class Guard:
             asks=asks,
             rate=settings.rate_limit,
             origins=allowed_origins(settings),
+            rates=Rates(shared),
         )
 
     def admit(self, request: Request, need: Need | None) -> Caller:

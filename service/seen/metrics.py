@@ -1,14 +1,18 @@
 """What the service counts, in the Prometheus text format. Each app has a registry of its own.
 
+Several processes of one service count in files of one folder, and each tells what all have counted.
 Knows nothing about routes or models.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from latent.collection import Summary
@@ -20,11 +24,30 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-class Metrics:
-    """Counters, durations and gauges of one app."""
+def share_counts(folder: Path, number: int) -> None:
+    """Have all that this process counts kept in files of that folder, under its number.
 
-    def __init__(self) -> None:
+    To be called before anything is counted. A process that takes the place of another has its
+    number, and counts on from where that one was.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
+
+
+def forget_what_it_watched(folder: Path, number: int) -> None:
+    """Tell no more of what the process of that number watched, for it has ended."""
+    mark_process_dead(number, str(folder))  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """Counters, durations and gauges of one app; with `shared`, of all that count there."""
+
+    def __init__(self, shared: Path | None = None) -> None:
         self._registry = CollectorRegistry()
+        self._told = self._registry if shared is None else CollectorRegistry()
+        if shared is not None:
+            MultiProcessCollector(self._told, str(shared))  # type: ignore[no-untyped-call]
+        self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._requests = Counter(
             "nearfield_requests",
             "Requests answered.",
@@ -66,16 +89,19 @@ class Metrics:
         self._inside = Gauge(
             "nearfield_requests_inside",
             "Requests being worked on.",
+            multiprocess_mode="livesum",
             registry=self._registry,
         )
         self._room = Gauge(
             "nearfield_requests_room",
             "Requests that may be worked on at once, at the present pace.",
+            multiprocess_mode="livesum",
             registry=self._registry,
         )
         self._waiting = Gauge(
             "nearfield_waiting_requests",
             "Requests that wait for a model.",
+            multiprocess_mode="livesum",
             registry=self._registry,
         )
 
@@ -104,20 +130,29 @@ class Metrics:
 
     def watch_waiting(self, waiting: Callable[[], int]) -> None:
         """Ask `waiting` how many requests wait, whenever metrics are read."""
-        self._waiting.set_function(waiting)
+        self._watch(self._waiting, waiting)
 
     def watch_door(self, door: Door) -> None:
         """Ask the door how many are inside and may be, whenever metrics are read."""
-        self._inside.set_function(lambda: door.count)
-        self._room.set_function(lambda: door.room)
+        self._watch(self._inside, lambda: door.count)
+        self._watch(self._room, lambda: door.room)
 
     def watch_collections(self, collections: Callable[[], Iterable[Summary]]) -> None:
         """Ask what each collection holds, whenever metrics are read."""
-        self._registry.register(_Collections(collections))
+        self._told.register(_Collections(collections))
+
+    def look(self) -> None:
+        """Note what is watched, for other processes to tell; this one looks when it is asked."""
+        for gauge, value in self._watched:
+            gauge.set(value())
 
     def text(self) -> bytes:
         """Everything, in the text format; may ask the catalog, so not for the event loop."""
-        return generate_latest(self._registry)
+        self.look()
+        return generate_latest(self._told)
+
+    def _watch(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        self._watched.append((gauge, value))
 
 
 _OF_COLLECTIONS: Mapping[str, tuple[str, Callable[[Summary], float]]] = {
