@@ -22,8 +22,8 @@ from pyarrow import parquet
 
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, at_least, at_most
+from indexer.manifests.loading import index_manifest
 from indexer.report import Report
-from indexer.rows import index_manifest
 from indexer.sources import File, Kind
 from latent.catalog.rows import COLUMNS
 from latent.collection import Collection

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from indexer.ahead import Job, done_ahead
 from indexer.batches import Answered, answered, gathered, store
+from indexer.manifests.loading import index_manifest
 from indexer.reading import Reader, Wanted
 from indexer.report import Report
-from indexer.rows import index_manifest
 from indexer.sources import File, Kind, Listing, is_below, is_gone, kind_of, listing
 from latent.collection import Collection
 from latent.errors import ImageTooLargeError, InputError

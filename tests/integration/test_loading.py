@@ -13,6 +13,9 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import create_engine, text
 
+from indexer.manifests import formats
+from indexer.manifests.identity import older_fingerprint
+from indexer.manifests.row import Row
 from indexer.pipeline import index
 from indexer.report import Report
 from latent.errors import SpaceMismatchError
@@ -77,6 +80,22 @@ def test_rows_that_an_older_version_loaded_are_known(
     engine = create_engine(f"sqlite:///{settings.data / CATALOG}")
     with engine.begin() as connection:  # which kept 128 digits of the hash
         connection.execute(text(f"UPDATE items SET content_hash = content_hash || '{'a' * 96}'"))
+    engine.dispose()
+    assert load(path, store, settings).unchanged == 10
+
+
+def test_rows_that_were_told_by_an_older_fingerprint_are_known(
+    tmp_path: Path, store: Store, settings: Settings
+) -> None:
+    path = written(tmp_path / "m.parquet", places(10))
+    load(path, store, settings)
+    engine = create_engine(f"sqlite:///{settings.data / CATALOG}")
+    with engine.begin() as connection:
+        for row in formats.rows(path):
+            assert isinstance(row, Row)
+            assert row.id is not None
+            named = {"id": row.id, "hash": older_fingerprint(row, row.id)}
+            connection.execute(text("UPDATE items SET content_hash = :hash WHERE id = :id"), named)
     engine.dispose()
     assert load(path, store, settings).unchanged == 10
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from indexer.manifests import LONGEST_LINE, BadRow, Row, rows
+from indexer.manifests.formats import LONGEST_LINE, rows
+from indexer.manifests.row import BadRow, Row
 from latent.errors import InputError
 from latent.items import Modality, Passage
 

@@ -185,7 +185,7 @@ def test_a_picture_that_goes_between_being_looked_at_and_read_keeps_its_item(
     def vanished(*_: object, root: str) -> None:
         raise SourceMissingError("it went")
 
-    monkeypatch.setattr("indexer.rows.read_bytes", vanished)
+    monkeypatch.setattr("indexer.manifests.reader.read_bytes", vanished)
     assert len(lister.again().failed) == 1
     assert set(lister.items()) == {"r"}
 
