@@ -26,6 +26,7 @@ from latent.filters.match import matches
 from latent.index.bases import Quantisation
 from latent.index.faiss_index import FaissIndex
 from latent.index.plans import Trace, Way
+from latent.index.products import Products
 from latent.index.questions import InWords
 from latent.index.samples import Sample, Samples
 from latent.index.served import Limits, ServedIndex
@@ -365,6 +366,13 @@ class Collection:
     def vectors(self) -> tuple[Keys, Vectors]:
         """All vectors as they are searched: keys ascending, `(n,)`, and rows `(n, dim)`."""
         return self._index.followed().index.held()
+
+    def products(self, direction: Vector) -> Products:
+        """The product of every vector with a direction, `(dim,)` float32 of any length.
+
+        What never changes is multiplied once for each direction that is asked often.
+        """
+        return self._index.followed().index.products(direction)
 
     # --- upkeep of the index ------------------------------------------------------------------
 

@@ -106,6 +106,7 @@ class Hit:
     It is NaN where only words were compared. `found_by` says which sides found it, where there is
     more than one; `group` what it is the best hit of, where hits were grouped. `relevance`, between
     0 and 1, is how surely the item is what was meant and no chance hit, None where nobody asked.
+    `concepts` says how likely it has each concept that was asked about, from 0 to 1.
     """
 
     item: Item
@@ -113,3 +114,4 @@ class Hit:
     found_by: tuple[str, ...] = ()
     group: Group | None = None
     relevance: float | None = None
+    concepts: Mapping[str, float] = field(default_factory=dict)

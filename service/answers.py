@@ -79,6 +79,7 @@ class HitAnswer(ItemAnswer):
     )
     found_by: list[str] = Field([], description="By which sides, in mode keyword or hybrid.")
     group: GroupAnswer | None = Field(None, description="What it is the best hit of.")
+    concepts: dict[str, float] = Field({}, description="How likely it has those asked about.")
 
     @classmethod
     def fields_of_hit(cls, hit: Hit, *, with_vector: bool) -> dict[str, Any]:
@@ -91,6 +92,8 @@ class HitAnswer(ItemAnswer):
             fields["found_by"] = list(hit.found_by)
         if hit.group is not None:
             fields["group"] = GroupAnswer(value=hit.group.value, others=hit.group.others)
+        if hit.concepts:
+            fields["concepts"] = dict(hit.concepts)
         return fields
 
     @classmethod

@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     "--image", "images", type=click.Path(path_type=Path), multiple=True, help="A picture."
 )
 @click.option("--like", "ids", multiple=True, metavar="ID", help="An item of the collection.")
+@click.option("--concept", "learnt", multiple=True, metavar="NAME", help="A concept, as a part.")
+@click.option(
+    "--has", multiple=True, metavar="NAME=CHANCE", help="Only what so likely has a concept."
+)
+@click.option(
+    "--with-concept", "told", multiple=True, metavar="NAME", help="How likely hits have a concept."
+)
+@click.option("--area", metavar="JSON", help="Only this part of the map: its corners, [[x, y], …].")
 @click.option(
     "--filter", "where", metavar="JSON", help="""Conditions on metadata, as in '{"camera": "X"}'."""
 )
@@ -72,6 +80,10 @@ def search(
     words: str | None,
     images: Sequence[Path],
     ids: Sequence[str],
+    learnt: Sequence[str],
+    has: Sequence[str],
+    told: Sequence[str],
+    area: str | None,
     where: str | None,
     modality: str | None,
     k: int,
@@ -87,15 +99,17 @@ def search(
     sort_by: str | None,
     pool: int | None,
 ) -> None:
-    """Find what is near WORDS, a picture, or an item; several of them are mixed."""
+    """Find what is near WORDS, a picture, an item or a concept; several of them are mixed."""
     from latent.wiring import open_store
     from service import filters
+    from service.commands import concepts as learned
     from service.commands.tables import answer_json, explain_table, hits_table, nothing_found
     from service.query import Mode, QueryEngine, Question
 
-    if analogy and (words is not None or images or ids):
+    if analogy and (words is not None or images or ids or learnt):
         raise click.UsageError("--analogy is a question of its own, without words, --image, --like")
-    parts = _analogy(settings, analogy) if analogy else _parts(settings, words, images, ids)
+    others = [learned.part(name) for name in learnt]
+    parts = _analogy(settings, analogy) if analogy else _parts(settings, words, images, ids, others)
     only = Modality(modality) if modality else None
     with open_store(settings, must_exist=True) as store:
         question = Question(
@@ -112,6 +126,9 @@ def search(
             sort_by=sort_by,
             pool=pool,
             min_relevance=min_relevance,
+            concepts=learned.least_of(has),
+            with_concepts=told,
+            area=filters.read_corners(area),
         )
         name = collection or settings.collection
         answer = QueryEngine(store).search(name, question)
@@ -311,7 +328,11 @@ commands: list[click.Command] = [
 
 
 def _parts(
-    settings: Settings, words: str | None, images: Sequence[Path], ids: Sequence[str]
+    settings: Settings,
+    words: str | None,
+    images: Sequence[Path],
+    ids: Sequence[str],
+    others: Sequence[Part],
 ) -> list[Part]:
     from service.commands import prompted
     from service.engine import phrases
@@ -320,8 +341,11 @@ def _parts(
     parts = list(phrases.parse(words)) if words is not None else []
     parts += [Part(prompted.picture(settings, path)) for path in images]
     parts += [Part(Like(item_id)) for item_id in ids]
+    parts += others
     if not parts:
-        raise click.UsageError("say what to look for: words, --image, --like or --analogy")
+        raise click.UsageError(
+            "say what to look for: words, --image, --like, --concept or --analogy"
+        )
     return parts
 
 

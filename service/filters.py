@@ -1,11 +1,13 @@
-"""Filters as text: in a query string, a form, or at the command line.
+"""Filters and areas as text: in a query string, a form, or at the command line.
 
 Knows nothing about what a filter may say; `latent.filters.language` does.
 """
 
 from __future__ import annotations
 
-from latent.errors import FilterError
+from typing import Any
+
+from latent.errors import FilterError, InputError
 from latent.filters.language import Where
 from service import strict_json
 
@@ -25,3 +27,20 @@ def read(text: str | None) -> Where | None:
     if not isinstance(where, dict):
         raise FilterError('the filter must be a JSON object, such as {"camera": "Canon EOS 5D"}')
     return where
+
+
+def read_corners(text: str | None) -> list[Any] | None:
+    """The corners of an area given as a JSON list; None where none were given.
+
+    Raises:
+        InputError: it is no JSON list. What it holds is looked at by `service.explore.areas`.
+    """
+    if text is None:
+        return None
+    try:
+        corners = strict_json.read(text)
+    except ValueError as error:
+        raise InputError(f"the area is not valid JSON: {error}") from error
+    if not isinstance(corners, list):
+        raise InputError("the area must be a list of corners, such as [[0, 0], [1, 0], [1, 1]]")
+    return corners

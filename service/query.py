@@ -7,14 +7,16 @@ steps of the same names. Knows nothing about the web, threads or batches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+
+import numpy as np
 
 from latent.collection import Collection
 from latent.errors import InputError
 from latent.filters import language as filters
-from latent.items import JSON, Item, Vector
+from latent.items import JSON, Hit, Item, Vector
 from latent.models import registry
 from latent.models.cuts import UNFITTED
 from latent.settings import Settings
@@ -27,11 +29,12 @@ from service.engine.fusion import require_words
 from service.engine.grouping import COPIES
 from service.engine.kinds import require_kinds
 from service.engine.parts import Like, Part
-from service.engine.questions import Answer, Mode, Plan, Question
+from service.engine.questions import Answer, Column, Mode, Plan, Question
 from service.engine.relevance import Judge, kinds_of, least_of
 from service.engine.values import require_known
 from service.engine.walks import Walk, Walked, WalkPlan
-from service.explore import concepts
+from service.explore import areas, concepts
+from service.explore.surveys import Surveys
 from service.seen.timing import Timings
 
 __all__ = ["Answer", "Mode", "Plan", "QueryEngine", "Question", "Walk", "Walked"]
@@ -40,8 +43,9 @@ __all__ = ["Answer", "Mode", "Plan", "QueryEngine", "Question", "Walk", "Walked"
 class QueryEngine:
     """Answers questions about the collections of a store. Safe to use from many threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, surveys: Surveys | None = None) -> None:
         self._store = store
+        self._surveys = surveys or Surveys(store)
         self._max_k = store.settings.max_k
 
     def search(self, name: str, question: Question) -> Answer:
@@ -70,6 +74,8 @@ class QueryEngine:
             collection = self._store.collection(name)
             question = replace(question, parts=concepts.resolved(collection, question.parts))
             where = concepts.narrowed(collection, where, question.concepts)
+            where = areas.narrowed(self._surveys, collection, where, question.area)
+            columns = concepts.columns_of(collection, question.with_concepts)
             if order is not None:
                 require_known(collection, order.field, what="sort_by")
             if question.group_by not in (None, COPIES):
@@ -93,6 +99,7 @@ class QueryEngine:
             Judge(collection, kinds, calibration, partial(self._store.chance, collection)),
             least,
             (calibration.cuts if calibration else None) or UNFITTED,
+            columns=columns,
         )
 
     def answer(self, plan: Plan, placed: Sequence[Vector]) -> Answer:
@@ -108,7 +115,7 @@ class QueryEngine:
         return Answer(
             plan.collection.name,
             plan.collection.space.model,
-            page.hits,
+            _with_columns(page.hits, plan.columns),
             page.cursor,
             plan.timings.took_ms(),
             page.explain if plan.question.explain else None,
@@ -177,6 +184,18 @@ def _nearest(plan: Plan, vector: Vector) -> Page:
     return Page(hits, cursor, dict(found.explain))
 
 
+def _with_columns(hits: list[Hit], columns: Mapping[str, Column]) -> list[Hit]:
+    """The hits with the values that were asked for beside."""
+    if not (hits and columns):
+        return hits
+    rows = np.stack([hit.item.vector for hit in hits])
+    told = {name: column(rows).round(4).tolist() for name, column in columns.items()}
+    return [
+        replace(hit, concepts={name: told[name][place] for name in columns})
+        for place, hit in enumerate(hits)
+    ]
+
+
 def _named(collection: Collection, parts: Sequence[Part]) -> list[Item]:
     """The items that parts name."""
     ids = list(dict.fromkeys(part.what.id for part in parts if isinstance(part.what, Like)))
@@ -199,5 +218,6 @@ def _fingerprint(collection: Collection, question: Question) -> str:
         [question.mode, question.is_analogy, question.diversity, question.group_by],
         [question.sort_by, question.pool, question.min_relevance],
         dict(question.concepts),
+        None if question.area is None else [[float(x) for x in corner] for corner in question.area],
     ]
     return cursors.fingerprint(asked)

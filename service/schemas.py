@@ -25,6 +25,8 @@ from service.checks.matching import Wanted
 from service.checks.tiers import Tier
 from service.engine.parts import Part, Thing, analogy, parse, place, thing
 from service.engine.walks import STEPS
+from service.explore.areas import MOST_CORNERS
+from service.explore.concepts import MOST_COLUMNS
 from service.live import Given
 from service.query import Mode, Question, Walk
 
@@ -37,6 +39,7 @@ DOT = (
 Id: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
+ConceptName: TypeAlias = Annotated[str, Field(min_length=1, max_length=100)]
 Filter: TypeAlias = Annotated[
     dict[str, JsonValue] | None,
     Field(description="Conditions on metadata, in the words of MongoDB; all must be met."),
@@ -182,6 +185,15 @@ class QueryBody(SearchBody):
     concepts: dict[str, Annotated[StrictFloat, Field(ge=0, le=1)]] | None = Field(
         None, description="How likely hits must have each concept, from 0 to 1."
     )
+    with_concepts: list[ConceptName] | None = Field(
+        None, max_length=MOST_COLUMNS, description="Concepts of which hits tell how likely."
+    )
+    area: list[tuple[StrictFloat, StrictFloat]] | None = Field(
+        None,
+        min_length=3,
+        max_length=MOST_CORNERS,
+        description="Corners, x and y, of a line around a part of the map: only what lies in it.",
+    )
 
     def question(self) -> Question:
         return replace(
@@ -194,6 +206,8 @@ class QueryBody(SearchBody):
             sort_by=self.sort_by,
             pool=self.pool,
             concepts=self.concepts or {},
+            with_concepts=self.with_concepts or (),
+            area=self.area,
         )
 
 

@@ -155,6 +155,7 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
     with ExitStack() as stack:
         store = await asyncio.to_thread(stack.enter_context, open_store(settings))
         async with _threads(settings, metrics) as (workers, placer):
+            explorer = Explorer(store)
             state = SearchState(
                 settings=settings,
                 metrics=metrics,
@@ -164,8 +165,8 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
                 readiness=Readiness(),
                 embedder=store.embedder,
                 store=store,
-                engine=QueryEngine(store),
-                explorer=Explorer(store),
+                engine=QueryEngine(store, explorer.surveys),
+                explorer=explorer,
             )
             metrics.watch_door(state.door)
             metrics.watch_collections(store.collections)

@@ -24,11 +24,13 @@ from latent.filters.language import (
     PLACE,
     TEXTS,
     All,
+    Among,
     Either,
     Filter,
     Leaf,
     Not,
     Within,
+    is_looked_up,
     leaves,
 )
 from latent.filters.match import matches
@@ -63,7 +65,9 @@ class Columns:
         database would look many times.
         """
         fields = set() if where is None else _fields_in(where)
-        many = where is not None and sum(1 for _ in leaves(where)) > MOST_BY_SQL
+        many = where is not None and (
+            is_looked_up(where) or sum(1 for _ in leaves(where)) > MOST_BY_SQL
+        )
         with self._turn:
             is_new = not fields <= self._asked
             if len(self._asked) > MOST_ASKED:  # names that nobody has, most likely
@@ -202,6 +206,8 @@ class Columns:
                 return np.logical_or.reduce(masks) if masks else np.zeros(self._size, np.bool_)
             case Not(part):
                 return ~self._of(part)
+            case Among(_, keys):
+                return np.isin(self._keys[: self._size], keys)
             case _:
                 return self._leaf(tree)
 

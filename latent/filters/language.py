@@ -11,9 +11,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
 
 from latent.errors import FilterError
 from latent.filters import geo
@@ -112,7 +116,18 @@ class Within:
     shape: geo.Shape
 
 
-Filter: TypeAlias = All | Either | Not | OneOf | Compare | Exists | Like | Within
+@dataclass(frozen=True, slots=True, eq=False)
+class Among:
+    """The item is one of these: whoever asks looked up their keys, `(n,)`, and no JSON says so.
+
+    `name` is another one whenever the keys are (`among`). It stands by itself or in `All`.
+    """
+
+    name: str
+    keys: NDArray[np.int64] = field(repr=False)
+
+
+Filter: TypeAlias = All | Either | Not | OneOf | Compare | Exists | Like | Within | Among
 
 
 def expected_fields(tree: Filter) -> set[str]:
@@ -129,6 +144,24 @@ def expected_fields(tree: Filter) -> set[str]:
 Leaf: TypeAlias = OneOf | Compare | Exists | Like | Within
 
 
+def is_looked_up(tree: Filter) -> bool:
+    """Whether some of it was looked up before, as keys."""
+    parts = tree.parts if isinstance(tree, All) else (tree,)
+    return any(isinstance(part, Among) for part in parts)
+
+
+def among(keys: NDArray[np.int64]) -> Among:
+    """One of these keys, by a name that tells them from all others."""
+    return Among(f"{len(keys)} {int(keys.sum())} {crc32(np.ascontiguousarray(keys).data)}", keys)
+
+
+def both(one: Filter | None, other: Filter) -> Filter:
+    """What both ask for."""
+    if one is None:
+        return other
+    return All((*(one.parts if isinstance(one, All) else (one,)), other))
+
+
 def leaves(tree: Filter) -> Iterator[Leaf]:
     """Every condition on a field."""
     return _leaves(tree, None)
@@ -143,6 +176,8 @@ def _leaves(tree: Filter, wanted: bool | None) -> Iterator[Leaf]:
         case Not(part):
             yield from _leaves(part, None if wanted is None else not wanted)
         case OneOf(_, values) if wanted is not None and None in values:
+            return
+        case Among():
             return
         case _:
             if wanted is not False:

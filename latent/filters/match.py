@@ -14,6 +14,7 @@ from latent.filters import geo
 from latent.filters.language import (
     PLACE,
     All,
+    Among,
     Compare,
     Either,
     Exists,
@@ -56,6 +57,8 @@ def matches(tree: Filter, item: Item) -> bool:
         case Within(name, shape):
             place = geo.place_in(_value(name, item))
             return place is not None and shape.holds(*place)
+        case Among():
+            return True  # its key was among them when it was found; an item does not know its key
         case OneOf() | Compare() | Like():
             return value_meets(tree, _value(tree.field, item))
 

@@ -57,6 +57,10 @@ class PostgresqlWriter(FilterWriter):
         given = self.bound(as_json(among))
         return f"({value} IN (SELECT jsonb_array_elements_text(CAST({given} AS jsonb))))"
 
+    def is_among(self, keys: str) -> str:
+        each = f"jsonb_array_elements_text(CAST({keys} AS jsonb))"
+        return f"(items.key IN (SELECT CAST({each} AS bigint)))"
+
     def compares(self, value: str, op: Op, than: str | int | float) -> str:
         if isinstance(than, str):
             return f'({value} COLLATE "C" {op} CAST({self.bound(than)} AS text))'

@@ -17,6 +17,7 @@ from latent.filters import geo
 from latent.filters.language import (
     PLACE,
     All,
+    Among,
     Compare,
     Either,
     Exists,
@@ -68,6 +69,8 @@ class FilterWriter(ABC):
                 return f"(NOT {self.of(part)})"
             case Within(name, shape):
                 return self.within(name, shape)
+            case Among(_, keys):
+                return self.is_among(self.bound(as_json(keys.tolist())))
             case Exists(name) if name == PLACE:
                 return self.within(PLACE, WHOLE_EARTH)
             case Exists(name) if name.startswith("$"):
@@ -126,6 +129,10 @@ class FilterWriter(ABC):
     @abstractmethod
     def is_one_of(self, value: str, among: Sequence[Scalar]) -> str:
         """Whether a string or number, as an expression, is one of its own kind."""
+
+    @abstractmethod
+    def is_among(self, keys: str) -> str:
+        """Whether the key of an item is in a JSON array of keys, a parameter."""
 
     @abstractmethod
     def compares(self, value: str, op: Op, than: str | int | float) -> str:

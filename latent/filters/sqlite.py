@@ -46,6 +46,9 @@ class SqliteWriter(FilterWriter):
             return FALSE
         return f"({value} IN (SELECT value FROM json_each({self.bound(as_json(among))})))"
 
+    def is_among(self, keys: str) -> str:
+        return f"(items.key IN (SELECT value FROM json_each({keys})))"
+
     def compares(self, value: str, op: Op, than: str | int | float) -> str:
         # Both sides through the same parser of numbers, whose last digit may be off.
         return f"({value} {op} json_extract({self.bound(as_json([than]))}, '$[0]'))"

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from latent.index.bases import Base, Bits, Kind, Quantisation, ask, rough_scores
 from latent.index.exact import MARGIN, ExactIndex, View, checked, nearest_of, nearest_rows
 from latent.index.plans import Plan, Trace, Way, choose
+from latent.index.products import BaseProducts, Products
 from latent.index.vectors import Keys, Neighbour, best, cosines
-from latent.items import Vectors
+from latent.items import Vector, Vectors
 
 KEPT = 8
 """Filters whose rows are remembered while nothing is written."""
@@ -72,6 +73,7 @@ class FaissIndex:
         self._delta = ExactIndex(self._dim)
         self._state = _State(base, None, 0, self._delta.view)
         self._scopes: dict[int, tuple[_State, Keys, _Scope]] = {}
+        self._products = BaseProducts(base)
         self.changes = 0
 
     @property
@@ -111,6 +113,19 @@ class FaissIndex:
         vectors = np.concatenate([state.base.vectors[rows], new_vectors])
         order = np.argsort(keys)
         return keys[order], vectors[order]
+
+    def products(self, direction: Vector) -> Products:
+        """The product of every vector with a direction, which need not be of length 1."""
+        state = self._state
+        keys, scores = state.base.keys, self._products.of(direction)
+        if state.alive is not None:
+            rows = state.rows
+            keys, scores = keys[rows], scores[rows]
+        new_keys, new_vectors = state.delta.living()
+        if not len(new_keys):
+            return Products(keys, scores)
+        new = new_vectors @ direction
+        return Products(np.concatenate([keys, new_keys]), np.concatenate([scores, new]))
 
     def add(self, keys: Keys, vectors: Vectors) -> None:
         rows = checked(vectors, self._dim)

@@ -14,6 +14,7 @@ from latent.terminal import command_options, out, print_json
 
 if TYPE_CHECKING:
     from latent.collection import Collection
+    from service.engine.parts import Part
     from service.explore.concepts import Concept
 
 
@@ -103,6 +104,27 @@ def drop_concept(settings: Settings, as_json: bool, *, name: str, collection: st
         drop(found, name)
     if as_json:
         print_json({"deleted": name})
+
+
+def part(name: str) -> Part:
+    """A concept as a part of a question; `-NAME` leads away from it."""
+    from service.engine.parts import Learned, Part
+
+    return Part(Learned(name.removeprefix("-")), -1.0 if name.startswith("-") else 1.0)
+
+
+def least_of(words: Sequence[str]) -> dict[str, float]:
+    """How likely each concept must be, of words such as `winter=0.8`; without a number 0.5."""
+    found = {}
+    for word in words:
+        name, _, chance = word.partition("=")
+        try:
+            found[name] = float(chance) if chance else 0.5
+        except ValueError as error:
+            raise click.UsageError(
+                f"--has takes NAME=CHANCE, as in snow=0.8, not {word!r}"
+            ) from error
+    return found
 
 
 @contextmanager

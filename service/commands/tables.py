@@ -54,6 +54,8 @@ def hits_table(hits: Sequence[Hit]) -> Table:
         "found by": [" + ".join(hit.found_by) for hit in hits],
         "others": [str(hit.group.others) if hit.group else "" for hit in hits],
     }
+    for name in hits[0].concepts if hits else ():
+        further[name] = [f"{hit.concepts[name]:.2f}" for hit in hits]
     shown = {name: values for name, values in further.items() if any(values)}
     table = _table()
     table.add_column("#", justify="right")
@@ -245,6 +247,8 @@ def hit_json(hit: Hit) -> dict[str, JSON]:
         further["found_by"] = list(hit.found_by)
     if hit.group is not None:
         further["group"] = {"value": hit.group.value, "others": hit.group.others}
+    if hit.concepts:
+        further["concepts"] = dict(hit.concepts)
     return {
         "id": item.id,
         "uri": item.uri,

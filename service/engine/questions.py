@@ -5,9 +5,12 @@ Knows nothing about how answers are found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
 
 from latent.collection import Collection
 from latent.filters.language import Filter, Where
@@ -18,6 +21,9 @@ from service.engine.parts import Part, Picture, Text, Thing
 from service.engine.relevance import Judge
 from service.engine.sorting import Order
 from service.seen.timing import Timings
+
+Column = Callable[[Vectors], NDArray[np.float64]]
+"""A value for each row of `(n, dim)`."""
 
 IDENTICAL = 0.9999  # cosine; the same picture decoded twice differs by less
 
@@ -37,7 +43,9 @@ class Question:
     `where` is a filter as JSON. `explain` asks how the hits were found. `is_analogy` says that the
     parts are those of `parts.analogy`. `group_by` and `sort_by` name a field; `sort_by` may end in
     `:desc`. `diversity` is 0 to 1. They arrange the best `pool` hits, as does a mode with words.
-    `concepts` says how likely hits must have each of them, from 0 to 1.
+    `concepts` says how likely hits must have each of them, from 0 to 1; `with_concepts` names those
+    of which hits tell how likely they have them. `area` are the corners of a part of the map, as
+    `x, y`: only what lies in it (`service.explore.areas`).
     Hits below `min_relevance` are left out, by default below that of the settings; 0 leaves none.
     """
 
@@ -55,6 +63,8 @@ class Question:
     pool: int | None = None
     min_relevance: float | None = None
     concepts: Mapping[str, float] = field(default_factory=dict)
+    with_concepts: Sequence[str] = ()
+    area: Sequence[Sequence[float]] | None = None
 
     @property
     def is_arranged(self) -> bool:
@@ -85,9 +95,9 @@ class Plan:
     """A question that was checked: what is known of it, and the `things` a model must place.
 
     `known` are the vectors of items that it names, by id. `apart` are places, `(n, dim)`, whose
-    things are left out of the hits. `pool` is how many hits are arranged, in the order `order` if
-    there is one. What `judge` finds less relevant than `least` is left out, too. `cuts` say what
-    cosines stand for where copies are grouped.
+    things are left out of the hits. `columns` are values to tell with hits, by name. `pool` is how
+    many hits are arranged, in the order `order` if there is one. What `judge` finds less relevant
+    than `least` is left out, too. `cuts` say what cosines stand for where copies are grouped.
     """
 
     collection: Collection
@@ -103,6 +113,7 @@ class Plan:
     least: float
     cuts: Cuts
     apart: Vectors | None = None
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
     @property
     def things(self) -> list[Thing]:

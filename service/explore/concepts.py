@@ -7,6 +7,7 @@ Knows nothing about requests.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from latent.collection import Collection
 from latent.errors import InputError, UnknownConceptError
-from latent.filters.language import All, Filter, OneOf
+from latent.filters.language import Filter, among, both
 from latent.items import Vector, Vectors
 from service.engine.parts import Coordinates, Learned, Part
+from service.engine.questions import Column
 from service.explore import kept
 
 FOLDER, FORM, SUFFIX = "concepts", "concept 1", ".kept"
@@ -27,7 +29,7 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}")
 
 LEAST = 2  # examples of each side
 MOST = 1_000  # examples of both
-MOST_ITEMS = 10_000  # that a filter by a concept may leave
+MOST_COLUMNS = 32  # concepts that hits tell of
 FOLDS = 5
 SCALE = 8.0  # differences of unit vectors are small beside the penalty of 1
 ROUNDS = 25
@@ -166,23 +168,28 @@ def narrowed(
 
     Raises:
         UnknownConceptError: one is not known.
-        InputError: so many items are left that a filter cannot name them.
+        InputError: a chance is not between 0 and 1.
     """
-    if not least:
-        return where
-    keys, rows = collection.vectors()
-    left = np.ones(len(keys), np.bool_)
     for name, chance in least.items():
-        left &= load(collection, name).chances(np.asarray(rows)) >= chance
-    if int(left.sum()) > MOST_ITEMS:
-        raise InputError(
-            f"{int(left.sum()):,} items have these concepts, and a filter takes {MOST_ITEMS:,};"
-            " ask for a higher chance"
-        )
-    ids = {content.key: content.id for content in collection.contents()}
-    named = tuple(ids[key] for key in keys[left].tolist() if key in ids)
-    these = OneOf("$id", named)
-    return these if where is None else All((where, these))
+        if not 0 <= chance <= 1:
+            raise InputError(f"how likely {name!r} is must be from 0 to 1, not {chance}")
+        concept = load(collection, name)
+        products = collection.products(concept.weights)
+        is_likely = products.scores >= _score_of(chance) - concept.bias
+        where = both(where, among(products.keys[is_likely]))
+    return where
+
+
+def columns_of(collection: Collection, names: Sequence[str]) -> dict[str, Column]:
+    """What tells how likely rows have each concept of these names.
+
+    Raises:
+        UnknownConceptError: one is not known.
+        InputError: too many.
+    """
+    if len(names) > MOST_COLUMNS:
+        raise InputError(f"hits may tell of {MOST_COLUMNS} concepts, not of {len(names)}")
+    return {name: load(collection, name).chances for name in names}
 
 
 def _path(collection: Collection, name: str) -> Path:
@@ -192,6 +199,13 @@ def _path(collection: Collection, name: str) -> Path:
             " beginning with a letter or digit"
         )
     return collection.views / FOLDER / f"{name}{SUFFIX}"
+
+
+def _score_of(chance: float) -> float:
+    """The product, with its bias, from which on something is so likely; 1 is never reached."""
+    if chance in (0, 1):
+        return -math.inf if chance == 0 else math.inf
+    return math.log(chance / (1 - chance))
 
 
 def _chances(rows: Vectors, weights: Vector, bias: float) -> NDArray[np.float64]:

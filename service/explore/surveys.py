@@ -99,6 +99,10 @@ class Surveys:
                 _keep(collection, now)
             return self._hold(uid, now, cloud)
 
+    def seen(self, collection: Collection) -> Survey | None:
+        """The landscape as somebody saw it last, which takes no time; else as it is now."""
+        return self._surveys.get(collection.views.name) or self.of(collection)
+
     def building(self, collection: Collection) -> Building | None:
         """How far it is being built; None where it is not."""
         return self._buildings.get(collection.views.name)

@@ -19,7 +19,7 @@ from latent.settings import Settings
 from latent.store import Store
 from service.engine.parts import parse
 from service.explore import concepts
-from service.query import QueryEngine, Question
+from service.query import Mode, QueryEngine, Question
 from service.schemas import QueryBody
 
 NAMES = [f"{side}{n}" for side in "yn" for n in range(8)]
@@ -99,6 +99,87 @@ def test_a_concept_is_a_part_of_a_question_and_a_filter(store: Store) -> None:
     assert [hit.item.id for hit in engine.search("main", both).hits] == ["y3"]
     with pytest.raises(UnknownConceptError):
         engine.search("main", Question(parse({"concept": "other"})))
+
+
+def test_hits_tell_how_likely_they_have_a_concept(store: Store) -> None:
+    collection = filled(store)
+    made = concepts.learn(collection, "first", YES, NO)
+    engine = QueryEngine(store)
+    asked = Question(parse({"id": "n0"}), k=16, with_concepts=["first"])
+    hits = engine.search("main", asked).hits
+    expected = made.chances(collection.vectors_of([hit.item.id for hit in hits]))
+    assert [hit.concepts["first"] for hit in hits] == np.round(expected, 4).tolist()
+    assert not engine.search("main", Question(parse({"id": "n0"}))).hits[0].concepts
+    with pytest.raises(UnknownConceptError, match="second"):
+        engine.search("main", Question(parse({"id": "n0"}), with_concepts=["second"]))
+    with pytest.raises(UnknownConceptError, match="second"):
+        engine.search("main", Question(parse({"id": "n0"}), concepts={"second": 0.5}))
+    with pytest.raises(InputError, match="32"):
+        engine.search("main", Question(parse({"id": "n0"}), with_concepts=["first"] * 33))
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 0.9, 1.0])
+def test_a_filter_by_a_concept_leaves_those_that_are_likely_enough(
+    store: Store, chance: float
+) -> None:
+    collection = filled(store)
+    made = concepts.learn(collection, "first", YES, NO)
+    collection.publish(force=True)
+    collection.drop(["y0", "n1"])
+    rows = np.random.default_rng(1).normal(0, 0.3, (5, 16)).astype(np.float32)
+    collection.put([Item(f"later{n}", Modality.IMAGE, row) for n, row in enumerate(rows)])
+    items = collection.scroll(100)
+    likely = {one.id for one in items if made.chances(one.vector[None])[0] >= chance}
+    asked = Question(parse({"text": "green"}), k=50, concepts={"first": chance}, min_relevance=0)
+    assert {hit.item.id for hit in QueryEngine(store).search("main", asked).hits} == likely
+
+
+@pytest.mark.parametrize("chance", [-0.1, 1.1, float("nan")])
+def test_a_chance_out_of_range_is_refused(store: Store, chance: float) -> None:
+    concepts.learn(filled(store), "first", YES, NO)
+    asked = Question(parse({"id": "n0"}), concepts={"first": chance})
+    with pytest.raises(InputError, match="from 0 to 1"):
+        QueryEngine(store).search("main", asked)
+
+
+def test_a_concept_goes_with_words_and_with_other_filters(store: Store) -> None:
+    collection = filled(store)
+    concepts.learn(collection, "first", YES, NO)
+    said = {"concepts": {"first": 0.5}, "where": {"$id": {"$nin": ["y1"]}}}
+    engine = QueryEngine(store)
+    found = engine.search("main", Question(parse({"id": "n0"}), k=16, **said))  # type: ignore[arg-type]
+    assert {hit.item.id for hit in found.hits} == set(YES) - {"y1"}
+    text = Item("said", Modality.TEXT, collection.get(["y2"])[0].vector, text="a red thing")
+    other = Item("unsaid", Modality.TEXT, collection.get(["n2"])[0].vector, text="a red thing")
+    collection.put([text, other])
+    by_words = Question(parse("red"), mode=Mode.KEYWORD, concepts={"first": 0.5})
+    assert [hit.item.id for hit in engine.search("main", by_words).hits] == ["said"]
+
+
+def test_search_at_a_prompt_takes_concepts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, store: Store
+) -> None:
+    concepts.learn(filled(store), "first", YES, NO)
+    monkeypatch.setenv("NEARFIELD_DATA", str(settings.data))
+    monkeypatch.setenv("NEARFIELD_MODEL", "colours")
+
+    def searched(*words: str) -> Any:
+        return CliRunner().invoke(nearfield.main, ["search", "--min-relevance", "0", *words])
+
+    ended = searched(
+        "--concept", "first", "--has", "first=0.6", "--with-concept", "first", "--json"
+    )
+    assert ended.exit_code == 0, ended.output
+    hits = json.loads(ended.stdout)["hits"]
+    assert {hit["id"] for hit in hits} <= set(YES)
+    assert all(hit["concepts"]["first"] >= 0.6 for hit in hits)
+    away = searched("--like", "n0", "--concept=-first", "-k", "1", "--json")
+    assert json.loads(away.stdout)["hits"][0]["id"] in NO
+    assert "first" in searched("--concept", "first", "--with-concept", "first").stdout
+    assert searched("green", "--has", "first=often").exit_code == 2
+    assert searched("green", "--has", "second").exit_code == 1
+    assert searched("green", "--area", "[[0, 0]").exit_code == 1
+    assert "no map yet" in searched("green", "--area", "[[0,0],[1,0],[1,1]]").stderr
 
 
 def test_concepts_at_a_prompt(
