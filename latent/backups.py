@@ -97,7 +97,7 @@ def restore(settings: Settings, path: Path) -> Backup:
     """Make a data folder of a backup; the folder must be empty, or not be there.
 
     Every file is held against its checksum and the catalog checked before it counts: the catalog
-    gets its name last.
+    gets its name last. What a restore that was killed has left is no hindrance.
 
     Raises:
         SourceMissingError: there is no such backup.
@@ -109,6 +109,7 @@ def restore(settings: Settings, path: Path) -> Backup:
     if not path.exists():
         raise SourceMissingError(f"there is no backup {path}")
     data, staging = settings.data, settings.data / STAGING
+    _clear_what_was_begun(data, staging)
     if data.exists() and any(one.name != STAGING for one in data.iterdir()):
         raise InputError(f"{data} is not empty; restore into a folder that is")
     with _storing(data), _removed(staging):
@@ -148,6 +149,25 @@ def _copy_others(data: Path, folder: Path) -> None:
                 shutil.copy2(file, target)
             except FileNotFoundError:
                 continue  # deleted since it was listed
+
+
+def _clear_what_was_begun(data: Path, staging: Path) -> None:
+    """Remove what a restore that was killed has put in its place, if nothing else is there.
+
+    It ends with the catalog; what comes before is named by the manifest that it was restoring.
+    """
+    try:
+        begun = _read(staging, staging).files
+    except (InputError, StoreError):  # it was killed before there was anything to put in place
+        return
+    there = {name for name in _names(data) if not name.startswith(f"{STAGING}/")}
+    if CATALOG in there or not there <= begun.keys():
+        return
+    for name in there:
+        (data / name).unlink()
+    for folder in sorted((one for one in data.rglob("*") if one.is_dir()), reverse=True):
+        if folder != staging and staging not in folder.parents:
+            folder.rmdir()
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -28,6 +28,7 @@ from service.embedding.placing import Placer
 from service.embedding.workers import Workers
 from service.entrance.door import Door
 from service.explore.explorer import Explorer
+from service.explore.sweeping import keep_sweeping
 from service.query import QueryEngine
 from service.seen.metrics import Metrics
 
@@ -172,7 +173,11 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
             metrics.watch_collections(store.collections)
             warm = partial(keep_warming, state.readiness, lambda: warm_store(store))
             try:
-                async with _in_background(partial(keep_publishing, store)), _in_background(warm):
+                async with (
+                    _in_background(partial(keep_publishing, store)),
+                    _in_background(partial(keep_sweeping, store)),
+                    _in_background(warm),
+                ):
                     yield state
             finally:
                 await asyncio.to_thread(state.explorer.close)

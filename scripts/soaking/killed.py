@@ -11,6 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -87,6 +88,13 @@ def killed(folder: Path, *, rounds: int, seed: int = 0) -> Tally:
 
 def _kill_a_writer(folder: Path, journal: Path, *, seed: int, chance: random.Random) -> None:
     """Start a writer, and kill it some time after its first deed began."""
+    with writing(folder, journal, seed):
+        time.sleep(chance.uniform(0, LONGEST))
+
+
+@contextmanager
+def writing(folder: Path, journal: Path, seed: int) -> Iterator[None]:
+    """A writer at work from its first deed on; it is killed at the end of the block."""
     # A server that has loaded everything forks the writers: they begin at once.
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
@@ -97,11 +105,13 @@ def _kill_a_writer(folder: Path, journal: Path, *, seed: int, chance: random.Ran
         if not writer.is_alive() or time.monotonic() - began > PATIENCE:
             raise RuntimeError("the writer did not begin")
         time.sleep(0.002)
-    time.sleep(chance.uniform(0, LONGEST))
-    is_dead = not writer.is_alive()
-    writer.kill()
-    writer.join()
-    writer.close()
+    try:
+        yield
+    finally:
+        is_dead = not writer.is_alive()
+        writer.kill()
+        writer.join()
+        writer.close()
     if is_dead:
         raise RuntimeError("the writer ended by itself; its error stands above")
 

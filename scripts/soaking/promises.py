@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scripts.soaking import (
+    backed_up,
     damaged,
     full,
     killed,
@@ -27,6 +28,7 @@ PROMISES: dict[str, Promise] = {
     "full": full.rows,
     "refused": refused.rows,
     "turns": turns.rows,
+    "backups": backed_up.rows,
     "switched": switched.rows,
     "mutations": mutations.rows,
     "overload": overload.rows,

@@ -54,7 +54,7 @@ def keep(collection: Collection, item: Item, content: bytes, settings: Settings)
         UnreadableImageError, ImageTooLargeError: see `latent.media.decode`.
     """
     path = _place(collection, item)
-    if path is None or path.exists():
+    if path is None or _is_kept(path):
         return
     limits = Limits.of(settings)
     picture = decode(content, name=item.uri, limits=limits, side=KEPT_SIDE).picture
@@ -88,6 +88,15 @@ def _place(collection: Collection, item: Item) -> Path | None:
     """Where what is kept of an upload lies."""
     mark = item.content_hash
     return collection.views / KEPT / mark[:2] / f"{mark}.webp" if mark else None
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether it is there; from now on it is young again, so that nobody sweeps it away."""
+    try:
+        os.utime(path)
+    except OSError:
+        return path.exists()
+    return True
 
 
 def _kept(collection: Collection, item: Item) -> bytes:

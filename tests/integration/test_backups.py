@@ -163,6 +163,33 @@ def test_a_restore_that_was_killed_can_be_begun_again(settings: Settings, saved:
     require_restored(into)
 
 
+def killed_before_the_catalog_had_its_name(saved: Path, data: Path) -> None:
+    """What a restore has left that was killed just before its last step."""
+    shutil.copytree(saved, data / backups.STAGING)
+    for name in ("keys.json", "views/uid/uploads/x.webp"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / backups.STAGING / name).rename(data / name)
+
+
+def test_a_restore_that_was_killed_near_its_end_can_be_begun_again(
+    settings: Settings, saved: Path
+) -> None:
+    into = elsewhere(settings)
+    killed_before_the_catalog_had_its_name(saved, into.data)
+    backups.restore(into, saved)
+    require_restored(into)
+
+
+def test_what_is_of_no_restore_is_never_removed_by_one(settings: Settings, saved: Path) -> None:
+    into = elsewhere(settings)
+    killed_before_the_catalog_had_its_name(saved, into.data)
+    (into.data / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="not empty"):
+        backups.restore(into, saved)
+    assert (into.data / "mine.txt").read_text() == "mine"
+    assert (into.data / "keys.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "error"),
     [
