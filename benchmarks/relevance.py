@@ -21,9 +21,9 @@ from benchmarks.rows import Row, at_least
 from benchmarks.turns import in_turn
 from indexer.pipeline import index
 from latent.items import Hit, Item, Modality
+from latent.models.calibrating.logistic import parting
 from latent.store import Store
 from latent.wiring import open_store
-from scripts.training.logistic import parting
 from service.engine.parts import Part, Text
 from service.engine.relevance import SURE, Judge
 from service.query import Answer, QueryEngine, Question

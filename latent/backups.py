@@ -6,6 +6,7 @@
       keys.json            the API keys, if they lie in the data folder
       views/<uid>/uploads/ pictures of uploads
       views/<uid>/concepts/ what was marked, and learnt of it
+      calibrations/        how sure scores are, as it was learnt here
 
 Or the same in one file, a TAR. The index is not among it: it is made anew. Knows nothing about the
 command line.
@@ -35,7 +36,7 @@ from latent.wiring import CATALOG
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-OTHERS = ("keys.json", "views/*/uploads/**/*", "views/*/concepts/*")
+OTHERS = ("keys.json", "views/*/uploads/**/*", "views/*/concepts/*", "calibrations/*.json")
 TAR = ".tar"
 PART = ".part"  # what a backup ends in until it is whole
 STAGING = ".restoring"

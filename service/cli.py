@@ -17,6 +17,7 @@ from latent.models.catalogue import JOBS
 from latent.settings import Settings
 from latent.terminal import FAILED, command_options, console, out, print_json, warn
 from service.commands.alike import check, similar
+from service.commands.calibrating import calibrate_model
 from service.commands.checks import classify, duplicates
 from service.commands.concepts import concepts
 from service.commands.explore import draw_map, explain, groups
@@ -309,6 +310,8 @@ def compile_model(
     if report.kept is None:
         raise click.exceptions.Exit(FAILED)
 
+
+models.add_command(calibrate_model)
 
 commands: list[click.Command] = [
     search,

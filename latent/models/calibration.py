@@ -158,6 +158,15 @@ class Calibration(_Strict):
         """The curve for finding things of one kind with a question of another."""
         return self.curves.get(pair(asked, found))
 
+    def over(self, other: Calibration) -> Calibration:
+        """This one, with what only the other knows."""
+        return Calibration(
+            curves={**other.curves, **self.curves},
+            alone={**other.alone, **self.alone},
+            cuts=self.cuts or other.cuts,
+            about="; ".join(one.about for one in (self, other) if one.about),
+        )
+
 
 def pair(asked: Modality, found: Modality) -> str:
     """The name of a pair of modalities."""

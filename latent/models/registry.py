@@ -13,7 +13,7 @@ from pathlib import Path
 
 from latent.errors import InputError, ModelUnavailableError
 from latent.items import Modality
-from latent.models import catalogue, mini
+from latent.models import catalogue, kept_calibrations, mini
 from latent.models.artifact import MANIFEST, Artifact, Card
 from latent.models.calibration import Calibration
 from latent.models.cards import ModelCard, card_of_artifact
@@ -186,7 +186,19 @@ def stand_in(space: Space, settings: Settings) -> str | None:
 
 
 def calibration(space: Space, settings: Settings) -> Calibration | None:
-    """What was learnt of the scores of a space, if the model that made it carries that."""
+    """What was learnt of the scores of a space: here, and what its model carries besides."""
+    own, carried = kept_calibrations.of(space, settings), _carried(space, settings)
+    return carried if own is None else own.over(carried or Calibration())
+
+
+def cuts(space: Space, settings: Settings) -> Cuts:
+    """What the cosines of a space stand for; `UNFITTED` where nobody learnt it of its model."""
+    known = calibration(space, settings)
+    return (known.cuts if known else None) or UNFITTED
+
+
+def _carried(space: Space, settings: Settings) -> Calibration | None:
+    """What the model of a space carries."""
     try:
         folder = _folder_of(*_form_of(space.model), settings)
         if folder is None:
@@ -195,12 +207,6 @@ def calibration(space: Space, settings: Settings) -> Calibration | None:
         return _calibration_in(folder, space.fingerprint, changed)
     except (InputError, ModelUnavailableError, OSError):
         return None  # the model is gone; its vectors can be searched still
-
-
-def cuts(space: Space, settings: Settings) -> Cuts:
-    """What the cosines of a space stand for; `UNFITTED` where nobody learnt it of its model."""
-    known = calibration(space, settings)
-    return (known.cuts if known else None) or UNFITTED
 
 
 @lru_cache

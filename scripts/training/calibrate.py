@@ -28,12 +28,12 @@ from PIL import Image
 from latent.items import Modality, Vectors
 from latent.models import mini
 from latent.models.artifact import MANIFEST, Artifact, Manifest
+from latent.models.calibrating.examples import Pairs, alone, examples, learnt, parted, usual_of
 from latent.models.calibration import Calibration, Curve, pair
 from latent.models.compiled import CompiledEmbedder
 from latent.models.cuts import Cuts
 from latent.models.embedder import Embedder
 from scripts.training import foreign
-from scripts.training.examples import Pairs, alone, examples, learnt, parted, usual_of
 from scripts.training.held import members
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from benchmarks.relevance import Judged, place, reliability
 from benchmarks.reliability import drawn
 from benchmarks.rows import UnmeasuredError
 from latent.items import Hit, Item, Modality
+from latent.models.calibrating.logistic import parting
 from scripts.training import foreign
-from scripts.training.logistic import parting
 from service.query import Answer
 
 ROW = np.ones(1, np.float32)

@@ -12,11 +12,11 @@ import pytest
 from latent.items import Vectors
 from latent.models import mini
 from latent.models.artifact import Artifact
+from latent.models.calibrating.examples import Pairs, alone, examples, learnt, parted, usual_of
+from latent.models.calibrating.logistic import fitted, parting, sigmoid
 from latent.models.calibration import Calibration, Line
 from scripts.training import foreign
 from scripts.training.calibrate import write
-from scripts.training.examples import Pairs, alone, examples, learnt, parted, usual_of
-from scripts.training.logistic import fitted, parting, sigmoid
 
 DIM = 32
 

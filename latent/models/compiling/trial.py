@@ -14,6 +14,7 @@ import numpy as np
 from latent.errors import InputError
 from latent.items import Vectors
 from latent.media.decode import Limits
+from latent.models import registry
 from latent.models.artifact import Artifact, write_artifact
 from latent.models.compiled import CompiledEmbedder
 from latent.models.compiling.exporting import image_graph, text_graph
@@ -96,6 +97,8 @@ class Trial:
         }
         told = manifest.model_dump(exclude={"files", "card"}, exclude_none=True)
         told |= {"card": card, "stands_for": stands_for, "probes": compiled.probes()}
+        if known := registry.calibration(space, self._settings):
+            told["calibration"] = known.model_dump()
         write_artifact(folder, files, told)
 
     def _graphs(self) -> dict[str, bytes]:

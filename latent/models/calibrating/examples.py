@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent.items import Vectors
+from latent.models.calibrating.logistic import Numbers, fitted, parting, sigmoid
 from latent.models.calibration import (
     Answerable,
     Curve,
@@ -21,7 +22,6 @@ from latent.models.calibration import (
     Usual,
     tries,
 )
-from scripts.training.logistic import Numbers, fitted, parting
 
 SCORE, BEST, MEAN, DEVIATION, TRIES = range(5)
 SAMPLE = 512
@@ -160,6 +160,15 @@ def parted(curve: Curve, examples: Examples) -> float:
     weights = np.array([asks.best, asks.mean, asks.deviation, asks.tries])
     answered, strange = (seen[:, BEST:] @ weights for seen in (examples.best, examples.strange))
     return parting(answered, strange)
+
+
+def relevances(curve: Curve, seen: Numbers) -> Numbers:
+    """The relevance `(n,)` of hits that were seen `(n, 5)`; as `Curve.relevance` of each."""
+    asks, hit = curve.answerable, curve.standing
+    answered = seen[:, BEST:] @ [asks.best, asks.mean, asks.deviation, asks.tries]
+    stands_out = seen[:, :TRIES] @ [hit.score, hit.best, hit.mean, hit.deviation]
+    both: Numbers = sigmoid(asks.bias + answered) * sigmoid(hit.bias + stands_out)
+    return both
 
 
 def _weighed(
