@@ -222,6 +222,7 @@ class Collection:
         for _ in range(MOST_TURNS):
             if match.sequence == served.sequence:
                 break
+            self._catalog.look_again()
             served = self._index.followed()
             match = self._matches.at(served.sequence, tree, modality)
         return served.index, match.keys

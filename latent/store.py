@@ -9,7 +9,7 @@ import logging
 import re
 import shutil
 import threading
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -69,6 +69,10 @@ class Store:
             opened = list(self._collections.values())
         for collection in opened:
             collection.stop()
+
+    def at_one_moment(self) -> AbstractContextManager[None]:
+        """As `Catalog.at_one_moment`, for what one thread does for one question."""
+        return self._catalog.at_one_moment()
 
     def collections(self) -> list[Summary]:
         """What each collection holds, by name."""

@@ -100,30 +100,35 @@ class SearchDesk(Desk):
     ) -> R:
         """Ask a collection what `asked` gives, for the answer as `shaped` gives it.
 
-        Both are called in a thread: one hand-over to it suffices where no model is needed, and each
-        costs as much as a tenth of a search. Raises as they do, as `QueryEngine.search`, and
-        OverloadedError.
+        Both are called in a thread: one hand-over to it suffices where no model is needed or it has
+        nothing to do, and each costs as much as a tenth of a search. Raises as they do, as
+        `QueryEngine.search`, and OverloadedError.
         """
         engine, store = self.state.engine, self.state.store
 
         def begun() -> Callable[[], R] | tuple[Embedder, Plan]:
-            plan = engine.plan(name, asked(), self.timings)
-            placed: Sequence[Vector] = []
-            if plan.things:
+            with store.at_one_moment():
+                plan = engine.plan(name, asked(), self.timings)
+                if not plan.things:
+                    answer = ended(plan, [])
+                    return lambda: answer
                 embedder = store.embedder_for(plan.collection)
-                known = self.state.placer.known(embedder, plan.things)
-                if known is None:
-                    return embedder, plan
-                placed = known
-            answer = shaped(engine.answer(plan, placed))
+            placed = self.state.placer.now(embedder, plan.things, self.timings)
+            if placed is None:
+                return embedder, plan
+            answer = ended(plan, placed)
             return lambda: answer
+
+        def ended(plan: Plan, placed: Sequence[Vector]) -> R:
+            with store.at_one_moment():
+                return shaped(engine.answer(plan, placed))
 
         step = await self.state.workers.search(begun)
         if not isinstance(step, tuple):
             return step()
         embedder, plan = step
         placed = await self.place(embedder, plan.things)
-        return await self.state.workers.search(lambda: shaped(engine.answer(plan, placed)))
+        return await self.state.workers.search(ended, plan, placed)
 
     async def walk(self, name: str, walk: Walk) -> Walked:
         """Walk through a collection; raises as `QueryEngine.walk`, and OverloadedError."""

@@ -123,6 +123,18 @@ class Catalog:
                 connection.execute(delete(table).where(table.c.collection_id == entry.id))
             connection.execute(delete(collections).where(collections.c.id == entry.id))
 
+    def at_one_moment(self) -> AbstractContextManager[None]:
+        """Have this thread go by the collections as they are when it first asks for one.
+
+        To ask the database whether anybody has written since costs as much as a small search, and a
+        question would ask eight times. What is committed meanwhile is seen by the next block.
+        """
+        return self._heads.at_one_moment()
+
+    def look_again(self) -> None:
+        """Within `at_one_moment`, begin another moment: items that were read are newer."""
+        self._heads.look_again()
+
     def sequence(self, entry: Entry) -> int:
         """The number of the last write.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,7 @@ class Heads:
         self._engine = engine
         self._watch = _Watch(engine)
         self._kept = _Kept(None, {})
+        self._moments = _Moments()
 
     def close(self) -> None:
         """Let go of the connection that watches."""
@@ -40,9 +42,34 @@ class Heads:
     def entries(self) -> Mapping[str, Entry]:
         """The collections by uid, as they are after everything committed so far.
 
+        Within `at_one_moment` they stay as they were when it first asked.
+
         Raises:
             StoreError: the catalog cannot be read.
         """
+        moments = self._moments
+        if moments.depth and moments.entries is not None:
+            return moments.entries
+        entries = moments.entries = self._now()
+        return entries
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """Have this thread ask once, and go by the answer for as long as the block lasts."""
+        moments = self._moments
+        moments.depth += 1
+        if moments.depth == 1:
+            moments.entries = None
+        try:
+            yield
+        finally:
+            moments.depth -= 1
+
+    def look_again(self) -> None:
+        """Have this thread ask once more: what it reads elsewhere is newer."""
+        self._moments.entries = None
+
+    def _now(self) -> Mapping[str, Entry]:
         # Asked before the rows are read: what is written meanwhile is then found out next time.
         version = self._watch.version()
         kept = self._kept
@@ -54,6 +81,13 @@ class Heads:
         with reading(self._engine) as connection:
             rows = connection.execute(select(collections).order_by(collections.c.name)).all()
         return {row.uid: to_entry(row) for row in rows}
+
+
+class _Moments(threading.local):
+    """What one thread goes by, while it keeps to one moment."""
+
+    depth = 0
+    entries: Mapping[str, Entry] | None = None
 
 
 class _Watch:

@@ -7,6 +7,7 @@ turn, so one text never waits behind a thousand. Knows nothing about models, pic
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +50,7 @@ class Batcher(Generic[T]):
     """Calls `embed` in one thread of its own, with at most `batch_size` things at once.
 
     At most `max_waiting` requests may wait; `on_batch` is told the size of every batch.
-    Belongs to one event loop.
+    Belongs to one event loop; only `now` may be called from other threads.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Batcher(Generic[T]):
         self._waiting: deque[_Submission[T]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._worker: asyncio.Task[None] | None = None
+        self._model = threading.Lock()  # one batch at a time, whoever brings it
 
     @property
     def waiting(self) -> int:
@@ -89,6 +91,20 @@ class Batcher(Generic[T]):
             self._worker = asyncio.create_task(self._work())
         return await submission.done
 
+    def now(self, things: Sequence[T]) -> list[Outcome] | None:
+        """As `submit`, in the calling thread and at once; None where others are at it or wait.
+
+        Who asks alone is spared two changes of threads, which take longer than a small search.
+        """
+        is_busy = self._waiting or not (self._worker is None or self._worker.done())
+        if is_busy or len(things) > self._batch_size or not self._model.acquire(blocking=False):
+            return None
+        try:
+            self._on_batch(len(things))
+            return _embed_each(self._embed, things)
+        finally:
+            self._model.release()
+
     async def close(self) -> None:
         """Stop after the batch that is in the model now; those who wait are told."""
         for submission in self._waiting:
@@ -103,7 +119,7 @@ class Batcher(Generic[T]):
         while batch := self._take():
             self._on_batch(len(batch))
             things = [submission.things[position] for submission, position in batch]
-            running = loop.run_in_executor(self._thread, _embed_each, self._embed, things)
+            running = loop.run_in_executor(self._thread, self._embedded, things)
             # Gathered, so that whatever the model raised reaches those who asked, not this loop.
             (result,) = await asyncio.gather(running, return_exceptions=True)
             if isinstance(result, BaseException):
@@ -112,6 +128,10 @@ class Batcher(Generic[T]):
                 continue
             for (submission, position), outcome in zip(batch, result, strict=True):
                 submission.settle(position, outcome)
+
+    def _embedded(self, things: Sequence[T]) -> list[Outcome]:
+        with self._model:
+            return _embed_each(self._embed, things)
 
     def _take(self) -> list[tuple[_Submission[T], int]]:
         """The next batch, one thing from each request in turn; requests that went away are left."""

@@ -125,6 +125,31 @@ class Placer:
             self._on_known(_told_apart(thing)[0])
         return found
 
+    def now(
+        self, embedder: Embedder, things: Sequence[Thing], timings: Timings
+    ) -> list[Vector] | None:
+        """The places of things where that needs no waiting: they are remembered, or they are texts
+        and the model has nothing to do; for any thread.
+
+        Raises:
+            InputError: a text is none that the model reads.
+        """
+        found = self.known(embedder, things)
+        if found is not None:
+            return found
+        texts = [thing.text for thing in things if isinstance(thing, Text)]
+        batcher = self._batchers.get(_name_of(embedder, Modality.TEXT))
+        if batcher is None or len(texts) < len(things) or len(texts) > FEW:
+            return None
+        if any(_far_too_long(text, embedder.max_tokens) for text in texts):
+            return None
+        with timings.measure("embed"):
+            outcomes = batcher.now(texts)
+        if outcomes is None:
+            return None
+        self._keep([key_of(embedder.space, Modality.TEXT, text) for text in texts], outcomes)
+        return all_placed(outcomes)
+
     async def close(self) -> None:
         """Wait for the models that are busy."""
         for batcher in self._batchers.values():
@@ -174,8 +199,7 @@ class Placer:
                 self._remembered.keep(key, row)
 
     def _batcher(self, embedder: Embedder, modality: Modality) -> Batcher[Any]:
-        # A model and its compiled form are of one space, and two models yet.
-        key = (embedder.space.model, embedder.space.fingerprint, modality)
+        key = _name_of(embedder, modality)
         if key not in self._batchers:
             texts = modality is Modality.TEXT
             self._batchers[key] = Batcher(
@@ -185,6 +209,11 @@ class Placer:
                 on_batch=partial(self._on_batch, modality),
             )
         return self._batchers[key]
+
+
+def _name_of(embedder: Embedder, modality: Modality) -> tuple[str, str, Modality]:
+    # A model and its compiled form are of one space, and two models yet.
+    return embedder.space.model, embedder.space.fingerprint, modality
 
 
 def _told_apart(thing: Thing) -> tuple[Modality, str | bytes]:

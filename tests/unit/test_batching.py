@@ -240,3 +240,49 @@ def test_workers_keep_the_order() -> None:
         workers.close()
 
     run(work)
+
+
+def test_who_asks_alone_is_answered_at_once_in_any_thread() -> None:
+    async def work() -> None:
+        model = Model()
+        batching = batcher(model)
+        outcomes = await asyncio.to_thread(batching.now, [3, -1])
+        assert outcomes is not None
+        assert outcomes[0][0] == 3  # type: ignore[index]
+        assert isinstance(outcomes[1], InputError)
+        assert batching.now([1] * 5) is None  # more than the model is given at once
+        await batching.close()
+
+    run(work)
+
+
+def test_nobody_is_answered_at_once_while_others_are_at_it() -> None:
+    async def work() -> None:
+        model = Model(shut=True)
+        batching = batcher(model)
+        task = await shut_in(model, batching)
+        assert batching.now([1]) is None
+        model.gate.set()
+        await task
+        assert batching.now([1]) is not None
+        await batching.close()
+
+    run(work)
+
+
+def test_a_batch_waits_for_who_is_answered_at_once() -> None:
+    async def work() -> None:
+        model = Model(shut=True)
+        batching = batcher(model)
+        alone = asyncio.create_task(asyncio.to_thread(batching.now, [1]))
+        await until(model.started.is_set)
+        task = asyncio.create_task(batching.submit([2]))
+        await until(lambda: not batching.waiting)
+        assert model.batches == [[1]]
+        model.gate.set()
+        assert await alone is not None
+        await task
+        assert model.batches == [[1], [2]]
+        await batching.close()
+
+    run(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -94,4 +95,30 @@ def test_the_catalog_can_be_asked_after_its_watch_was_lost(catalog: Catalog) -> 
     assert catalog.sequence(entry) == 0
     catalog.close()
     catalog.write(entry, a_change("one"))
+    assert catalog.sequence(entry) == 1
+
+
+def test_at_one_moment_all_is_as_it_was_when_it_was_asked_first(
+    catalog: Catalog, path: Path
+) -> None:
+    entry = catalog.create("mine", SPACE)
+    with catalog.at_one_moment():
+        with catalog.at_one_moment():  # within another, it is the same moment
+            assert catalog.sequence(entry) == 0
+        subprocess.run([sys.executable, "-c", A_WRITE, str(path)], check=True)
+        assert catalog.sequence(entry) == 0
+        catalog.look_again()
+        assert catalog.sequence(entry) == 70
+    with catalog.at_one_moment():
+        catalog.write(entry, a_change("one"))
+        assert catalog.sequence(entry) == 71
+
+
+def test_one_thread_keeps_to_a_moment_and_no_other_does(catalog: Catalog) -> None:
+    entry = catalog.create("mine", SPACE)
+    with catalog.at_one_moment(), ThreadPoolExecutor(1) as other:
+        assert catalog.sequence(entry) == 0
+        catalog.write(entry, a_change("one"))
+        assert other.submit(catalog.sequence, entry).result() == 1
+        assert catalog.sequence(entry) == 0
     assert catalog.sequence(entry) == 1
