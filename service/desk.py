@@ -38,6 +38,10 @@ class Desk:
         """Blocking work, in a thread."""
         return await self.state.workers.run(work, *args, **kwargs)
 
+    async def look(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Work that may look at all items of a collection; short requests do not wait for it."""
+        return await self.state.workers.long(work, *args, **kwargs)
+
     async def embedder(self, model: str | None) -> Embedder:
         """A model that is served here, by name; raises as `served`."""
         return await self.run(self.served, model)

@@ -7,6 +7,7 @@ about items.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -101,12 +102,17 @@ class Neighbours:
 
 
 def neighbours_of(
-    rows: Vectors, k: int, *, progress: Callable[[float], None] = lambda done: None
+    rows: Vectors,
+    k: int,
+    *,
+    threads: int = 1,
+    progress: Callable[[float], None] = lambda done: None,
 ) -> Neighbours:
     """The k nearest others of every row; all of them if there are fewer.
 
     Up to `EXACT` rows they are exact. Of more, they are looked for in the cells nearest to the
-    row's own, as an inverted file does (Jégou et al., PAMI 2011).
+    row's own, as an inverted file does (Jégou et al., PAMI 2011), a cell a thread: nearly all of it
+    is arithmetic, for which Python's lock is let go of.
     """
     n = len(rows)
     k = max(0, min(k, n - 1))
@@ -116,7 +122,9 @@ def neighbours_of(
     is_exact = n <= EXACT
     cells = clusters_of(rows, 1 if is_exact else round(n**0.5))
     members = _members(cells)
-    for cell, own in enumerate(members):
+
+    def fill(cell: int) -> None:
+        own = members[cell]
         near = np.argsort(-(cells.centres @ cells.centres[cell]))
         others = np.concatenate([members[one] for one in near[:CELLS_SEEN]])
         for more in near[CELLS_SEEN:]:
@@ -126,7 +134,16 @@ def neighbours_of(
         for start, end in _blocks(len(own), len(others)):
             some = own[start:end]
             places[some], cosines[some] = _best(rows, some, others, k)
-        progress((cell + 1) / len(members))
+
+    with ThreadPoolExecutor(threads) as pool:
+        filling = [pool.submit(fill, cell) for cell in range(len(members))]
+        try:
+            for number, one in enumerate(filling, 1):
+                one.result()
+                progress(number / len(members))
+        finally:
+            for one in filling:  # where it was stopped, those that have not begun
+                one.cancel()
     return Neighbours(places, cosines)
 
 

@@ -93,7 +93,9 @@ def built(
     progress("centring", 0.0)
     means = cloud.means()
     rows = cloud.centred(means)
-    near = neighbours_of(rows, NEIGHBOURS, progress=_part(progress, "neighbours", 0.02, 0.3))
+    near = neighbours_of(
+        rows, NEIGHBOURS, threads=threads, progress=_part(progress, "neighbours", 0.02, 0.3)
+    )
     points = projected(
         rows, near, method, threads=threads, progress=_part(progress, "layout", 0.3, 0.85)
     )
@@ -102,6 +104,8 @@ def built(
     naming.name(grouping, cloud, rows, vocabulary)
     progress("outliers", 0.95)
     outliers = outliers_of(near, kinds=cloud.of(Modality.TEXT).astype(np.int64))
+    progress("trustworthiness", 0.98)
+    trusted = trustworthiness(rows, points)
     about = About(
         method,
         cloud.sequence,
@@ -109,7 +113,7 @@ def built(
         datetime.now(UTC).isoformat(timespec="seconds"),
         round(time.perf_counter() - began, 3),
         gap(means),
-        trustworthiness(rows, points),
+        trusted,
     )
     for group in grouping.groups:
         group.central = cloud.keys[group.central].tolist()

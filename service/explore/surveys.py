@@ -70,7 +70,8 @@ class Surveys:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._looking = threading.Lock()
+        self._keeping = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
         self._surveys: dict[str, Survey] = {}
         self._buildings: dict[str, Building] = {}
         self._at_work = threading.Lock()
@@ -86,7 +87,7 @@ class Surveys:
     def of(self, collection: Collection) -> Survey | None:
         """The landscape as it is now; None where none was built."""
         uid, sequence = collection.views.name, collection.sequence
-        with self._looking:
+        with self._turn(uid):  # two that ask for one map need it followed once
             held = self._surveys.get(uid)
             if held is not None and held.sequence == sequence:
                 return held
@@ -153,7 +154,7 @@ class Surveys:
             progress=progress,
         )
         landscape.save(collection.views, made)
-        with self._looking:
+        with self._turn(collection.views.name):
             return self._hold(collection.views.name, made, cloud)
 
     def vocabulary(self, collection: Collection) -> Vocabulary | None:
@@ -167,11 +168,18 @@ class Surveys:
             log.info("the map of %r does without words: %s", collection.name, error)
             return None
 
+    def _turn(self, uid: str) -> threading.Lock:
+        """The turn of those who look at one collection; others do not wait for them."""
+        with self._keeping:
+            return self._turns.setdefault(uid, threading.Lock())
+
     def _hold(self, uid: str, now: Landscape, cloud: Cloud) -> Survey:
         held = Survey(now, cloud.sequence, cloud.ids, cloud.of(Modality.TEXT))
         there = self._store.uids()
-        self._surveys = {one: kept for one, kept in self._surveys.items() if one in there}
-        self._surveys[uid] = held
+        with self._keeping:
+            self._surveys = {one: kept for one, kept in self._surveys.items() if one in there}
+            self._turns = {one: turn for one, turn in self._turns.items() if one in there}
+            self._surveys[uid] = held
         return held
 
     def _build_quietly(self, collection: Collection, method: Method | None) -> None:

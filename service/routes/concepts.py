@@ -108,7 +108,7 @@ async def list_concepts(collection: str, desk: SearchDeskNow) -> ConceptsAnswer:
 )
 async def meanings(collection: str, body: MeaningsBody, desk: SearchDeskNow) -> MeaningsAnswer:
     """How likely items have each concept, and which everyday words they share."""
-    return await desk.run(_meanings, desk, await desk.collection(collection), body.ids)
+    return await desk.look(_meanings, desk, await desk.collection(collection), body.ids)
 
 
 @routes.put(
@@ -124,7 +124,7 @@ async def put_concept(
     In a query it is the part `{"concept": name}`, and the filter `concepts: {name: least}`.
     """
     found = await desk.collection(collection)
-    return ConceptAnswer.of(await desk.run(concepts.learn, found, name, body.yes, body.no))
+    return ConceptAnswer.of(await desk.look(concepts.learn, found, name, body.yes, body.no))
 
 
 @routes.delete(

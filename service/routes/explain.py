@@ -148,7 +148,7 @@ async def axis(collection: str, body: AxisBody, desk: SearchDeskNow) -> AxisAnsw
     found = await desk.collection(collection)
     embedder = await desk.embedder_for(found)
     rows, _ = await _placed(desk, found, embedder, parts)
-    return await desk.run(_axis, desk, found, rows, body)
+    return await desk.look(_axis, desk, found, rows, body)
 
 
 async def _placed(

@@ -85,7 +85,7 @@ async def facets(
     values: Annotated[int, Query(ge=0, le=1000, description="Most values of a field.")] = 20,
 ) -> FacetsAnswer:
     """The fields of the metadata, with the commonest values and the ranges of those that match."""
-    found = await desk.run(
+    found = await desk.look(
         desk.state.explorer.facets,
         collection,
         where=filters.read(filter),

@@ -19,7 +19,7 @@ routes = router("explore")
 async def groups(collection: str, desk: SearchDeskNow) -> GroupsAnswer:
     """The groups that were found when the map was built; what came since joined the nearest."""
     found = await desk.collection(collection)
-    return await desk.run(_answer, desk, found)
+    return await desk.look(_answer, desk, found)
 
 
 def _answer(desk: SearchDesk, collection: Collection) -> GroupsAnswer:

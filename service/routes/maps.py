@@ -37,7 +37,7 @@ async def get_map(collection: str, desk: SearchDeskNow, points: bool = True) -> 
     Ask with `points=false` for how far a map is that is being built.
     """
     found = await desk.collection(collection)
-    return told(await desk.run(_answer, desk, found, points))
+    return told(await desk.look(_answer, desk, found, points))
 
 
 @routes.post(
@@ -50,7 +50,7 @@ async def build_map(collection: str, body: MapBody, desk: SearchDeskNow) -> Resp
     """Build map and groups anew, in the background; the old ones stay until they are there."""
     found = await desk.collection(collection)
     await desk.run(desk.state.explorer.surveys.begin, found, body.method)
-    return told(await desk.run(_answer, desk, found, False))
+    return told(await desk.look(_answer, desk, found, False))
 
 
 def _answer(desk: SearchDesk, collection: Collection, with_points: bool) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import shutil
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ from service.explore.cloud import cloud_of, gap
 from service.explore.clustering import clusters_of, nearest_of, neighbours_of
 from service.explore.groups import grouped, outliers_of
 from service.explore.projecting import Method, placed_among, projected, trustworthiness, within
-from service.explore.surveys import Surveys
+from service.explore.surveys import StoppedError, Surveys
 from service.explore.vocabulary import vocabulary_of, words
 
 DIM = 16
@@ -74,6 +77,27 @@ def test_neighbours_in_cells_are_nearly_all_of_them(monkeypatch: pytest.MonkeyPa
     near = neighbours_of(rows, 5).places
     kept_of = [len(set(a) & set(b)) / 5 for a, b in zip(exact.tolist(), near.tolist(), strict=True)]
     assert 0.8 < float(np.mean(kept_of)) < 1
+
+
+def test_neighbours_are_the_same_by_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.explore.clustering.EXACT", 10)
+    rows = blobs(*[40] * 15)
+    one, many = (neighbours_of(rows, 10, threads=threads) for threads in (1, 4))
+    np.testing.assert_array_equal(one.places, many.places)
+    np.testing.assert_array_equal(one.cosines, many.cosines)
+
+
+def test_a_search_for_neighbours_can_be_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.explore.clustering.EXACT", 10)
+    told = []
+
+    def stop(done: float) -> None:
+        told.append(done)
+        raise StoppedError("no longer wanted")
+
+    with pytest.raises(StoppedError):
+        neighbours_of(blobs(*[40] * 15), 10, threads=2, progress=stop)
+    assert len(told) == 1
 
 
 def test_few_rows_have_as_many_neighbours_as_there_are() -> None:
@@ -302,3 +326,40 @@ def test_a_map_is_shown_where_it_cannot_be_kept(
     assert survey is not None
     assert "late" in survey.ids
     assert "is not kept" in caplog.text
+
+
+class Slow:
+    """A collection whose vectors are not there until somebody says so."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self.is_asked, self.may_go = threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._collection, name)
+
+    def vectors(self) -> object:
+        self.is_asked.set()
+        assert self.may_go.wait(30)
+        return self._collection.vectors()
+
+
+def test_a_map_that_is_followed_keeps_nobody_from_another(store: Store) -> None:
+    surveys = Surveys(store)
+    first, second = store.ensure("first"), store.ensure("second")
+    for one in (first, second):
+        one.put([Item(f"i{n}", Modality.IMAGE, row) for n, row in enumerate(blobs(10, 10))])
+        surveys.build(one, Method.PCA)
+    first.put([Item("late", Modality.IMAGE, blobs(1)[0])])
+    slow = Slow(first)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(surveys.of, cast(Collection, slow))
+        assert slow.is_asked.wait(30)
+        try:
+            other = pool.submit(surveys.of, second).result(timeout=30)
+        finally:
+            slow.may_go.set()
+        found = waiting.result(timeout=30)
+    assert other is not None
+    assert found is not None
+    assert "late" in found.ids
