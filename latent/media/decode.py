@@ -27,6 +27,7 @@ from PIL import Image, UnidentifiedImageError
 from latent.errors import ImageTooLargeError, SourceMissingError, UnreadableImageError
 from latent.items import JSON
 from latent.media import exif
+from latent.media.containers import pixels_to_decode
 from latent.media.scans import check_scans
 from latent.settings import Settings
 
@@ -52,6 +53,7 @@ MARKS = {
 
 KEPT = 2  # the short side leaves with at least this many times the side a model looks at …
 DRAFTED = 1.5  # … or this many, where libjpeg averages: at 1/8 it need not transform at all
+OVERLAP = 2  # times the limit of pixels: what the parts of one picture may have together
 LONGEST = 16  # … and the long side with at most this many times
 BAND_PIXELS = 4_000_000  # heavy conversions see this much of a picture at a time
 
@@ -126,6 +128,7 @@ def decode(source: bytes | Path, *, name: str, limits: Limits, side: int) -> Dec
     with _translated(name, content):
         _hush_pillow()
         _let_pillow_go_as_far_as(limits)
+        _check_parts(name, content, limits)
         with Image.open(_Watched(content, clock), formats=_formats_for(content)) as picture:
             width, height = picture.size
             _check_pixels(name, width, height, limits)
@@ -201,6 +204,23 @@ def _check_pixels(name: str, width: int, height: int, limits: Limits) -> None:
         )
 
 
+def _is_container(content: bytes) -> bool:
+    """Whether it is a HEIC or an AVIF."""
+    return content[4:8] == b"ftyp"
+
+
+def _check_parts(name: str, content: bytes, limits: Limits) -> None:
+    """What a picture is put together of is decoded however little of it is seen."""
+    if not _is_container(content):
+        return
+    pixels = pixels_to_decode(content, unknown=limits.max_pixels)
+    if pixels > OVERLAP * limits.max_pixels:
+        raise ImageTooLargeError(
+            f"{name}: it is put together of {pixels / 1e6:,.0f} megapixels; "
+            f"the limit is {OVERLAP * limits.max_pixels / 1e6:g}"
+        )
+
+
 class _Clock:
     """The time one picture may take."""
 
@@ -240,7 +260,7 @@ def _register_heic() -> None:
 
 
 def _formats_for(content: bytes) -> tuple[str, ...]:
-    if content[4:8] != b"ftyp":
+    if not _is_container(content):
         return FORMATS
     _register_heic()
     return (*FORMATS, HEIC)  # after AVIF, which shares the container and refuses what is not its
