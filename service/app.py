@@ -53,6 +53,7 @@ from service.routes import (
     keys,
     maps,
     models,
+    queries,
     query,
     rerank,
     similarity,
@@ -69,7 +70,7 @@ SIMILARITY_ROUTES = [
     module.routes for module in (embeddings, similarity, classify, rerank, models, health)
 ]
 SEARCH_ROUTES = [
-    *(module.routes for module in (query, check, duplicates, items, collections)),
+    *(module.routes for module in (query, queries, check, duplicates, items, collections)),
     *(module.routes for module in (facets, thumbnails, maps, groups, explain, concepts)),
     *(module.routes for module in (failures, keys)),
     *SIMILARITY_ROUTES,

@@ -27,6 +27,11 @@ class Timings:
         finally:
             self._ms[stage] += (time.perf_counter() - started) * 1000
 
+    def add(self, other: Timings) -> None:
+        """Count what another has counted, too."""
+        for stage, ms in other._ms.items():
+            self._ms[stage] += ms
+
     def took_ms(self) -> Mapping[str, float]:
         """Milliseconds by stage, rounded to microseconds; 0.0 where a stage did not happen."""
         return {stage: round(ms, 3) for stage, ms in self._ms.items()}

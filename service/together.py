@@ -1,0 +1,105 @@
+"""Many questions of one request: checked one by one, placed as one batch, answered one by one.
+
+What is wrong with one question is its own alone. Knows nothing about bodies and responses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, TypeVar
+
+from latent.errors import InputError, SpaceMismatchError
+from service.desk import SearchDesk
+from service.embedding.batching import Outcome
+from service.embedding.placing import all_placed
+from service.query import Answer, Plan, Question
+from service.seen.timing import Timings
+
+R = TypeVar("R")
+
+MOST_HITS = 10_000  # of all questions of a request together
+TURN = 16  # questions that are answered before other requests get their turn
+
+Refusal = InputError | SpaceMismatchError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[R]):
+    """A question, as it is made, and what becomes of its answer; both are called in a thread."""
+
+    question: Callable[[], Question]
+    shaped: Callable[[Answer], R]
+
+
+async def answered(
+    desk: SearchDesk, name: str, asked: Sequence[Asked[R]], refused: Callable[[Refusal], R]
+) -> list[R]:
+    """Ask a collection many questions; gives for each its answer, or `refused` of why not.
+
+    Raises:
+        UnknownCollectionError: there is no such collection.
+        InputError: they ask for too many hits together.
+        OverloadedError: too many requests wait for the model.
+    """
+    plans = await desk.run(_planned, desk, name, asked)
+    places = await _places(desk, [plan for plan in plans if isinstance(plan, Plan)])
+    outcomes = iter(places)
+    given = [
+        list(islice(outcomes, len(plan.things))) if isinstance(plan, Plan) else [] for plan in plans
+    ]
+    found: list[R] = []
+    for start in range(0, len(plans), TURN):
+        turn = slice(start, start + TURN)
+        some = list(zip(asked[turn], plans[turn], given[turn], strict=True))
+        found += await desk.state.workers.search(_answered, desk, some, refused)
+    for plan in plans:
+        if isinstance(plan, Plan):
+            desk.timings.add(plan.timings)
+    return found
+
+
+def _planned(desk: SearchDesk, name: str, asked: Sequence[Asked[R]]) -> list[Plan | Refusal]:
+    """Each question checked, or why it cannot be asked."""
+    plans: list[Plan | Refusal] = []
+    engine, store = desk.state.engine, desk.state.store
+    with store.at_one_moment():
+        store.collection(name)
+        for one in asked:
+            try:
+                plans.append(engine.plan(name, one.question(), Timings()))
+            except (InputError, SpaceMismatchError) as error:
+                plans.append(error)
+    hits = sum(plan.question.k for plan in plans if isinstance(plan, Plan))
+    if hits > MOST_HITS:
+        raise InputError(f"these questions ask for {hits} hits together; at most {MOST_HITS} do")
+    return plans
+
+
+async def _places(desk: SearchDesk, plans: Sequence[Plan]) -> Sequence[Outcome]:
+    """The places of all things of all plans, one after the other."""
+    things = [thing for plan in plans for thing in plan.things]
+    if not things:
+        return []
+    return await desk.outcomes(await desk.embedder_for(plans[0].collection), things)
+
+
+def _answered(
+    desk: SearchDesk,
+    some: Sequence[tuple[Asked[R], Plan | Refusal, Sequence[Outcome]]],
+    refused: Callable[[Refusal], R],
+) -> list[R]:
+    found: list[R] = []
+    with desk.state.store.at_one_moment():
+        for one, plan, outcomes in some:
+            if not isinstance(plan, Plan):
+                found.append(refused(plan))
+                continue
+            try:
+                answer = desk.state.engine.answer(plan, all_placed(outcomes))
+            except (InputError, SpaceMismatchError) as error:
+                found.append(refused(error))
+            else:
+                found.append(one.shaped(answer))
+    return found
