@@ -441,11 +441,13 @@ class Collection:
     def _placed(self, items: Sequence[Item]) -> list[Item]:
         if not items:
             return []
-        for item in items:
-            if item.vector.shape != (self.space.dim,):
-                unit_rows(item.vector, self.space.dim)  # says what is wrong with it
-        given = np.stack([item.vector for item in items])
-        rows = unit_rows(given, self.space.dim)
+        dim = self.space.dim
+        vectors = [item.vector for item in items]
+        for vector in vectors:
+            if vector.shape != (dim,):
+                unit_rows(vector, dim)  # says what is wrong with it
+        given = np.stack(vectors)
+        rows = unit_rows(given, dim)
         if rows is given:
             return list(items)
         return [replace(item, vector=row) for item, row in zip(items, rows, strict=True)]

@@ -131,27 +131,48 @@ class Book:
         parts = [part for part in image.parts if part not in ("..", "/")]
         return "/".join(parts if not image.is_absolute() else parts[-1:])
 
+    def load(self, rows: Sequence[Planned], placed: Sequence[Item | InputError]) -> None:
+        """Store rows that brought their vector: in one transaction, failures remembered."""
+        taken = self._taken([planned.id for planned in rows])
+        good: list[Item] = []
+        for planned, one in zip(rows, placed, strict=True):
+            failure = one if isinstance(one, InputError) else self._clash([one], taken)
+            if failure is None and isinstance(one, Item):
+                good.append(one)
+            elif failure is not None:
+                self._refuse(planned, failure)
+        self._put(good, rows=len(good))
+
     def store(self, readings: Sequence[RowReading], embedder: Embedder, size: int) -> None:
         """Embed and store rows: their items in one transaction, failures remembered."""
         drafts = [draft for reading in readings for draft in reading.drafts]
         answers = iter(embedded(embedder, drafts, size))
-        taken = self._taken([d.item.id for d in drafts] + [i.id for r in readings for i in r.items])
+        taken = self._taken([draft.item.id for draft in drafts])
         good: list[Item] = []
+        rows = 0
         for reading in readings:
-            answer = [*reading.items, *islice(answers, len(reading.drafts))]
+            answer = list(islice(answers, len(reading.drafts)))
             items = [one for one in answer if isinstance(one, Item)]
             errors = [one for one in answer if isinstance(one, InputError)]
             failure = reading.failure or next(iter(errors), None) or self._clash(items, taken)
             if failure is not None:
-                if isinstance(failure, SourceMissingError):
-                    self._keep(reading.planned.id)
-                self._fail(f"line {reading.planned.row.number}", failure)
+                self._refuse(reading.planned, failure)
                 continue
-            self._kept.update(item.id for item in items)
-            self._report.indexed += 1
+            self._kept.update(item.id for item in items)  # no later row may give such a passage
+            rows += 1
             good += items
-        if good:
-            self._collection.put(good)
+        self._put(good, rows=rows)
+
+    def _put(self, items: Sequence[Item], *, rows: int) -> None:
+        if items:
+            self._kept.update([item.id for item in items])
+            self._report.indexed += rows
+            self._collection.put(items)
+
+    def _refuse(self, planned: Planned, failure: InputError) -> None:
+        if isinstance(failure, SourceMissingError):
+            self._keep(planned.id)
+        self._fail(f"line {planned.row.number}", failure)
 
     def _taken(self, ids: Sequence[str]) -> dict[str, str]:
         """Which ids belong to items of other files that are still there."""

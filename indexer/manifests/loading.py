@@ -7,7 +7,9 @@ manifest have the manifest as their source. Knows nothing about the formats of m
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from indexer.ahead import Job, behind, done_ahead
@@ -43,11 +45,10 @@ def index_manifest(
     book = Book(file, collection, report, settings)
     reader = RowReader(file, embedder, settings, has_fitting=book.was_here)
     waiting: list[RowReading] = []
-    with behind() as storing:
+    with settled(), behind() as storing:
 
         def load(rows: Sequence[Planned]) -> None:
-            readings = reader.placed(rows)
-            storing.do(partial(book.store, readings, embedder, settings.batch_size))
+            storing.do(partial(book.load, rows, reader.placed(rows)))
 
         to_read = without_vectors(book.changed(), load)
         jobs = (Job(partial(reader.read, one), one.image is not None) for one in to_read)
@@ -62,6 +63,19 @@ def index_manifest(
         storing.wait()
         book.store(waiting, embedder, settings.batch_size)
     book.finish()
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Have Python not look for cycles among all that is there already.
+
+    Rows come and go by the million; each few thousand of them it would look through everything.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def without_vectors(

@@ -5,7 +5,7 @@ Knows nothing about what was stored before, nor about how anything is stored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,8 @@ from latent.models.embedder import Embedder
 from latent.settings import Settings
 from latent.space import unit_rows
 
+PLACED_AT_ONCE = 256  # vectors that are made one table, small enough to stay in the cache
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -37,10 +39,9 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class RowReading:
-    """A row that was read: items that brought their vector, drafts that lack it, or a failure."""
+    """A row that was read: drafts of items, which lack their vectors, or a failure."""
 
     planned: Planned
-    items: tuple[Item, ...] = ()
     drafts: tuple[Draft, ...] = ()
     failure: InputError | None = None
 
@@ -57,46 +58,54 @@ class RowReader:
         self._has_fitting = has_fitting  # whether any row brought a vector of this space
 
     def read(self, planned: Planned) -> RowReading:
-        """Read a row; what is wrong with it is part of the answer."""
-        row = planned.row
+        """Read a row that brings no vector; what is wrong with it is part of the answer."""
         try:
-            if row.vector is not None:
-                return RowReading(planned, items=(self._placed(planned),))
             if planned.image is not None:
                 return RowReading(planned, drafts=(self._picture(planned, planned.image),))
             return RowReading(planned, drafts=self._texts(planned))
         except InputError as error:
             return RowReading(planned, failure=error)
 
-    def placed(self, many: Sequence[Planned]) -> list[RowReading]:
-        """As `read` for rows that bring their vector, all at once.
+    def placed(self, many: Sequence[Planned]) -> list[Item | InputError]:
+        """The items of rows that bring their vector, and errors where one cannot be taken.
 
         Raises:
             SpaceMismatchError: none so far is of this dimension: they are made for another space.
         """
         dim = self._embedder.space.dim
-        vectors = [one.row.vector for one in many if one.row.vector is not None]
-        self._has_fitting = self._has_fitting or any(one.shape == (dim,) for one in vectors)
-        try:
-            if any(vector.shape != (dim,) for vector in vectors):
-                return [self.read(one) for one in many]  # says which of them
-            units = unit_rows(np.stack(vectors), dim) if vectors else np.empty((0, dim), np.float32)
-        except InputError:
-            return [self.read(one) for one in many]
+        self._has_fitting = self._has_fitting or any(
+            one.row.vector is not None and one.row.vector.shape == (dim,) for one in many
+        )
         return [
-            RowReading(one, items=(self._item(one, _modality(one.row), unit),))
-            for one, unit in zip(many, units, strict=True)
+            item
+            for start in range(0, len(many), PLACED_AT_ONCE)
+            for item in self._together(many[start : start + PLACED_AT_ONCE], dim)
         ]
 
-    def _placed(self, planned: Planned) -> Item:
+    def _together(self, many: Sequence[Planned], dim: int) -> Iterable[Item | InputError]:
+        vectors = [one.row.vector for one in many if one.row.vector is not None]
+        if all(vector.shape == (dim,) for vector in vectors):
+            try:
+                units = unit_rows(np.stack(vectors), dim)
+            except InputError:
+                return [self._placed(one) for one in many]  # says which of them
+            return [
+                self._item(one, _modality(one.row), unit)
+                for one, unit in zip(many, units, strict=True)
+            ]
+        return [self._placed(one) for one in many]
+
+    def _placed(self, planned: Planned) -> Item | InputError:
         row, dim = planned.row, self._embedder.space.dim
         assert row.vector is not None
         try:
             vector = unit_rows(row.vector, dim)[0]
         except SpaceMismatchError as error:
             if self._has_fitting:
-                raise InputError(str(error)) from error  # a slip in one row
+                return InputError(str(error))  # a slip in one row
             raise SpaceMismatchError(f"{self._file.uri}, row {row.number}: {error}") from error
+        except InputError as error:
+            return error
         return self._item(planned, _modality(row), vector)
 
     def _picture(self, planned: Planned, path: str) -> Draft:

@@ -26,7 +26,7 @@ from latent.filters.sqlite import WITHIN
 # SQLite takes at most 32,766 parameters in a statement; far fewer are as fast.
 CHUNK = 500
 STREAM = 2_000
-TOGETHER = 512  # rows that one statement inserts
+TOGETHER = 2_048  # rows that one statement inserts; SQLite takes 32,766 parameters or more
 PAGE = 8_192  # bytes: vectors of 384 and 512 numbers leave little of it empty
 LOG = 4_000  # pages of the log, 32 MB, before they are copied: pages change often in a load
 PATIENCE_MS = 10_000  # how long a writer waits for its turn

@@ -83,7 +83,8 @@ def to_plain_row(
     """
     try:
         passage = written(asdict(item.passage)) if item.passage else None
-        metadata = written(dict(item.metadata))
+        told = item.metadata
+        metadata = written(told if isinstance(told, dict) else dict(told))
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"metadata that JSON cannot hold: {error}") from error
     said = (item.uri, item.text, passage, metadata, item.source, item.content_hash)
