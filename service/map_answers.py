@@ -117,6 +117,15 @@ class OutlierAnswer(BaseModel):
     deviation: float
 
 
+class SpotAnswer(BaseModel):
+    """Where an item lies on the map, and the number of its lower group."""
+
+    id: str
+    x: float
+    y: float
+    group: int
+
+
 class GroupsAnswer(BaseModel):
     """Groups in two levels, and what is in none of them rightly, strangest first."""
 
@@ -125,6 +134,7 @@ class GroupsAnswer(BaseModel):
     map: AboutAnswer | None
     groups: list[MapGroupAnswer]
     outliers: list[OutlierAnswer]
+    spot: SpotAnswer | None = Field(None, description="Of the item that was asked about.")
 
 
 def state_of(building: Building | None, survey: Survey | None) -> State:
@@ -166,6 +176,16 @@ def outliers_of(survey: Survey) -> list[OutlierAnswer]:
     found = survey.landscape.outliers
     named = zip(map(survey.id_of, found.places), found.deviations, strict=True)
     return [OutlierAnswer(id=one, deviation=far) for one, far in named if one is not None]
+
+
+def spot_of(survey: Survey, item_id: str) -> SpotAnswer | None:
+    """Where an item lies; None for one that came since the map was looked at."""
+    try:
+        place = survey.ids.index(item_id)
+    except ValueError:
+        return None
+    x, y = survey.landscape.points[place].tolist()
+    return SpotAnswer(id=item_id, x=x, y=y, group=int(survey.landscape.labels[place]))
 
 
 def _column(values: NDArray[Any], form: str) -> str:

@@ -35,6 +35,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             for colour in COLOURS
             for number, other in enumerate(COLOURS)
         ]
+        items.append({"id": "strange", "text": "zebra crossing"})  # of no colour
         with httpx2.Client(base_url=found, timeout=60) as client:
             client.put("/v1/collections/main/items", json={"items": items}).raise_for_status()
         yield found
@@ -101,11 +102,50 @@ def test_what_is_close_shows_itself_and_opens(visit: Visit) -> None:
     assert "item=" in page.url
 
 
+def test_groups_stand_beside_the_map_in_two_levels(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    legend = lit(page)
+    beside = page.get_by_role("complementary", name="Groups")
+    beside.locator("details:not(.strange) summary").first.click()
+    beside.locator("details[open] .strip .card").first.wait_for()
+    assert "At its centre" in beside.inner_text()
+    beside.locator("details[open] .lower").first.click()
+    visit.until("location.hash.includes('group=')")
+    page.wait_for_timeout(300)
+    assert lit(page) > legend + 50
+    visit.keep("map-group")
+    again = made(visit, page.evaluate("location.hash"))
+    assert again.locator(".beside details.here[open]").count() == 1
+    beside.locator("details[open] .strip .card").first.click()
+    page.locator("#hit h2").wait_for()
+
+
+def test_what_is_like_nothing_else_is_a_list(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    page.locator(".beside .strange summary").click()
+    page.locator(".beside .strange .card").first.wait_for()
+    visit.keep("map-outliers")
+
+
+def test_a_hit_leads_to_its_group(visit: Visit) -> None:
+    made(visit, "#view=map")
+    page = visit.see("#item=green%2F1")
+    page.locator("#hit .levels button").first.wait_for()
+    page.locator("#hit .levels button").last.click()
+    page.locator("#map canvas").wait_for()
+    assert "group=" in page.url
+    assert not page.locator("#hit").is_visible()
+    page.locator(".beside details.here[open]").wait_for()
+
+
 def test_axe_finds_nothing_on_the_map(visit: Visit) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     for scheme in ("light", "dark"):
         visit.page.emulate_media(color_scheme=scheme)
         page = made(visit, "#view=map&q=green")
+        page.locator(".beside summary").first.click()
+        page.locator(".beside .strip .card").first.wait_for()
+        page.wait_for_timeout(300)
         found = axe.Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], scheme
 

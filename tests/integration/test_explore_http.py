@@ -140,6 +140,12 @@ def test_a_map_is_built_in_the_background_and_followed(client: TestClient) -> No
     assert sum(one["items"] for one in tops) == 37
     assert {one["words"][0] for one in tops} == set(colours)
     assert all(one["central"] for one in tops)
+    assert "spot" not in groups
+    spot = client.get("/v1/collections/main/groups", params={"id": "new"}).json()["spot"]
+    assert (spot["id"], spot["x"]) == ("new", pytest.approx(column(later, "x")[36], abs=1e-6))
+    assert "red" in next(one for one in groups["groups"] if one["number"] == spot["group"])["words"]
+    nowhere = client.get("/v1/collections/main/groups", params={"id": "nobody"}).json()
+    assert nowhere["spot"] is None
 
 
 def ready(client: TestClient, url: str) -> dict[str, Any]:

@@ -6,10 +6,10 @@
 
 export const EMPTY = {
   collection: "", words: "", parts: [], filter: {}, modality: "", sort: "", item: "",
-  all: false, view: "", why: false,
+  all: false, view: "", why: false, group: "",
 };
 
-const PLAIN = { c: "collection", q: "words", kind: "modality", sort: "sort", item: "item", view: "view" };
+const PLAIN = { c: "collection", q: "words", kind: "modality", sort: "sort", item: "item", view: "view", group: "group" };
 
 const FLAGS = ["all", "why"];
 

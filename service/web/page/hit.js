@@ -67,12 +67,14 @@ export async function showHit(state, hits, go) {
     else showWhy(state, item, looks, go).catch((error) => fill(why, el("p", { class: "small" }, error.message)));
   };
   if (state.why) dialog.look(true);
-  const [same, near] = await Promise.allSettled([
+  const [same, near, grouped] = await Promise.allSettled([
     ask(at(state.collection, "/check"), { body: { query: { id }, k: 50, least: "near_copy" } }),
     ask(at(state.collection, "/query"), { body: { query: { id }, k: AROUND, min_relevance: 0 } }),
+    ask(at(state.collection, `/groups?${new URLSearchParams({ id })}`)),
   ]);
   if (!still()) return;
   copies.replaceChildren(...told(same, (answer) => tiers(state, answer.matches, go)));
+  fill(home, ...told(grouped, (answer) => [belongs(answer, go)]));
   around.replaceChildren(...told(near, (answer) => [strip(state, answer.hits, go)]));
 }
 
@@ -106,6 +108,18 @@ function readable(field, value) {
   }
   if (typeof value === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value)) return value.slice(0, 16).replace("T", " ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** The group it is in, in two levels; nothing where there is no map. */
+function belongs({ groups, spot }, go) {
+  if (!spot) return null;
+  const lower = groups.find((one) => one.number === spot.group);
+  const upper = groups.find((one) => one.number === lower?.parent);
+  const ways = [upper, lower].filter(Boolean).map((one) => el("button", {
+    type: "button", class: "link", title: plural(one.items, "item", "items"), onclick: () => go.group(String(one.number)),
+  }, one.words.slice(0, 3).join(", ") || "unnamed"));
+  return ways.length ? [el("h3", {}, "Its group, on the map"),
+    el("p", { class: "levels" }, ways[0], ...ways.slice(1).flatMap((one) => [el("span", { "aria-hidden": true }, " › "), one]))] : null;
 }
 
 function tiers(state, matches, go) {

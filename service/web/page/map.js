@@ -1,6 +1,8 @@
 // The map: every item as a point, near things near. Hits light up; close by, photos show themselves.
+// What its groups are stands beside it, in `groups.js`.
 
 import { byId, el, fill, plural } from "./elements.js";
+import { showGroups } from "./groups.js";
 import { Points } from "./points.js";
 import { ask, at, picture } from "./service.js";
 
@@ -10,12 +12,13 @@ const REACH = 14; // pixels around a point that count as it
 
 export class MapView {
   #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 };
-  #hits = []; #asked = false; #labels = []; #thumbs = new Map(); #canvas = null; #turn = 0;
+  #hits = []; #asked = false; #labels = []; #thumbs = new Map(); #canvas = null; #turn = 0; #group = "";
+  #enter; #beside; #sized = new ResizeObserver(() => this.#later());
 
-  /** `open(id)` is called for a point that is chosen. */
-  constructor({ open }) {
+  /** `open(id)` is called for a point that is chosen, `enter(group)` for a group. */
+  constructor({ open, enter }) {
     this.#open = open;
-    new ResizeObserver(() => this.#later()).observe(this.#room);
+    this.#enter = enter;
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#later());
   }
 
@@ -24,21 +27,37 @@ export class MapView {
     this.#room.hidden = true;
   }
 
-  /** Show the map of a collection, with these hits lit. */
-  async show(collection, hits) {
+  /** Show the map of a collection, with these hits lit, or a group, if none are. */
+  async show(collection, hits, group = "") {
     this.#room.hidden = false;
     this.#hits = hits;
     if (this.#loaded?.collection === collection) {
-      this.#light();
+      this.#inside(group);
       return;
     }
     const turn = ++this.#turn;
     this.#loaded = null;
     fill(this.#room, el("p", { class: "nothing" }, "Loading the map …"));
-    const [found, { groups }] = await Promise.all([ask(at(collection, "/map")), ask(at(collection, "/groups"))]);
+    const [found, grouped] = await Promise.all([ask(at(collection, "/map")), ask(at(collection, "/groups"))]);
     if (turn !== this.#turn) return;
-    if (!found.points) this.#missing(collection, found, turn);
-    else this.#ready(collection, found, groups);
+    if (!found.points) {
+      this.#missing(collection, found, turn);
+      return;
+    }
+    this.#group = "";
+    this.#ready(collection, found, grouped);
+    this.#inside(group);
+  }
+
+  /** Go into a group, and light it up where there are no hits. */
+  #inside(number) {
+    if (number !== this.#group) {
+      this.#group = number;
+      const found = this.#labels.find(({ group }) => String(group.number) === number)?.group;
+      if (found) this.#to(found.x, found.y, found.parent === null ? 2.6 : 7);
+    }
+    this.#beside?.(number);
+    this.#light();
   }
 
   #missing(collection, found, turn) {
@@ -74,13 +93,14 @@ export class MapView {
       bar.value = building?.done ?? 0;
       await new Promise((done) => { setTimeout(done, WAIT); });
     }
-    await this.show(collection, this.#hits);
+    await this.show(collection, this.#hits, this.#group);
   }
 
-  #ready(collection, found, groups) {
-    const { ids } = found.points;
+  #ready(collection, found, grouped) {
+    const { ids } = found.points, { groups } = grouped;
     const x = column(found.points.x, Float32Array), y = column(found.points.y, Float32Array);
-    this.#loaded = { collection, ids, x, y, isText: column(found.points.is_text, Uint8Array) };
+    this.#loaded = { collection, ids, x, y, isText: column(found.points.is_text, Uint8Array),
+      lower: column(found.points.group, Int32Array), parents: new Map(groups.map((one) => [one.number, one.parent])) };
     this.#view = { x: 0, y: 0, zoom: 1 };
     this.#thumbs.clear();
     this.#canvas = el("canvas", {
@@ -89,15 +109,20 @@ export class MapView {
       onkeydown: (event) => this.#key(event), onwheel: (event) => this.#wheel(event),
       onpointerdown: (event) => this.#drag(event),
     });
-    this.#labels = groups.map((group) => ({ group, label: el("button", {
+    this.#labels = [...groups].sort((a, b) => b.items - a.items).map((group) => ({ group, label: el("button", {
       type: "button", class: "place", title: plural(group.items, "item", "items"),
-      onclick: () => this.#to(group.x, group.y, group.parent === null ? 3.2 : 9),
+      onclick: () => { this.#group = ""; this.#enter(String(group.number)); },
     }, group.words.slice(0, group.parent === null ? 3 : 2).join(", ") || "unnamed") }));
     const zoom = (by, name, sign) => el("button", { type: "button", "aria-label": name, onclick: () => this.#zoom(by) }, sign);
-    fill(this.#room, this.#canvas, el("div", { class: "near-by" }), this.#labels.map(({ label }) => label),
+    const sky = el("div", { class: "sky" }, this.#canvas, el("div", { class: "near-by" }), this.#labels.map(({ label }) => label),
       el("div", { class: "zoom" }, zoom(1.6, "Closer", "+"), zoom(1 / 1.6, "Farther", "−"),
-        el("button", { type: "button", "aria-label": "All of it", onclick: () => this.#to(0, 0, 1) }, "○")),
+        el("button", { type: "button", "aria-label": "All of it", title: "All of it", onclick: () => this.#all() }, "○")),
       el("p", { class: "legend" }, el("i", { class: "photo" }), "photos", el("i", { class: "words" }), "texts", el("i", { class: "lit" }), "hits"));
+    const beside = el("aside", { class: "beside", "aria-label": "Groups" });
+    fill(this.#room, sky, beside);
+    this.#beside = showGroups(beside, { ...grouped, collection }, { open: this.#open, enter: this.#enter });
+    this.#sized.disconnect();
+    this.#sized.observe(sky);
     try {
       this.#points = new Points(this.#canvas);
     } catch (error) {
@@ -108,9 +133,13 @@ export class MapView {
   }
 
   #light() {
-    const { ids, x, y, isText } = this.#loaded;
+    if (!this.#points) return;
+    const { ids, x, y, isText, lower, parents } = this.#loaded;
     const lit = new Set(this.#hits.map((hit) => hit.id));
-    this.#points.load(x, y, ids.map((id, i) => (lit.has(id) ? 2 : isText[i])));
+    const group = this.#group === "" || lit.size ? null : Number(this.#group);
+    const isLit = group === null ? (i) => lit.has(ids[i])
+      : (i) => lower[i] === group || parents.get(lower[i]) === group;
+    this.#points.load(x, y, ids.map((_, i) => (isLit(i) ? 2 : isText[i])));
     this.#later();
   }
 
@@ -131,6 +160,12 @@ export class MapView {
     return [clientWidth / 2 + (x - this.#view.x) * this.#unit, clientHeight / 2 - (y - this.#view.y) * this.#unit];
   }
 
+  /** Where on the map a pixel is. */
+  #place(left, top) {
+    const { clientWidth, clientHeight } = this.#canvas;
+    return [this.#view.x + (left - clientWidth / 2) / this.#unit, this.#view.y - (top - clientHeight / 2) / this.#unit];
+  }
+
   #draw() {
     const canvas = this.#canvas, { clientWidth: width, clientHeight: height } = canvas;
     const dense = devicePixelRatio || 1;
@@ -142,15 +177,28 @@ export class MapView {
     const size = Math.max(2, Math.min(11, (130 / Math.sqrt(count)) * Math.sqrt(this.#view.zoom))) * dense;
     this.#points.draw({
       middle: [this.#view.x, this.#view.y], scale: [(2 * this.#unit) / width, (2 * this.#unit) / height],
-      size, colours: colours(this.#room), isLit: this.#hits.length > 0,
+      size, colours: colours(this.#room), isLit: this.#hits.length > 0 || this.#group !== "",
     });
-    const isUpper = this.#view.zoom < 2.4;
-    for (const { group, label } of this.#labels) {
+    this.#drawNames(width, height);
+    this.#drawNear(width, height);
+  }
+
+  /** Names of groups, of the largest first; where two would overlap, the smaller has none. */
+  #drawNames(width, height) {
+    const isUpper = this.#view.zoom < 2.4, taken = [];
+    for (const one of this.#labels) {
+      const { group, label } = one;
       const [left, top] = this.#spot(group.x, group.y);
-      label.hidden = (group.parent === null) !== isUpper || left < 0 || top < 0 || left > width || top > height;
+      const isThere = (group.parent === null) === isUpper && left > 0 && top > 0 && left < width && top < height;
+      if (isThere) {
+        label.hidden = false;
+        one.wide ??= label.offsetWidth;
+      }
+      const isFree = isThere && taken.every(([x, y, wide]) => Math.abs(y - top) > 26 || Math.abs(x - left) > (wide + one.wide) / 2 + 4);
+      if (isFree) taken.push([left, top, one.wide]);
+      label.hidden = !isFree;
       label.style.transform = `translate(${left}px, ${top}px) translate(-50%, -50%)`;
     }
-    this.#drawNear(width, height);
   }
 
   #drawNear(width, height) {
@@ -186,6 +234,11 @@ export class MapView {
   #to(x, y, zoom) {
     this.#view = { x, y, zoom: Math.max(0.7, Math.min(400, zoom)) };
     this.#later();
+  }
+
+  #all() {
+    this.#to(0, 0, 1);
+    if (this.#group !== "") this.#enter("");
   }
 
   #zoom(by, left = this.#canvas.clientWidth / 2, top = this.#canvas.clientHeight / 2) {
@@ -231,10 +284,10 @@ export class MapView {
 
   #choose(left, top) {
     const { ids, x, y } = this.#loaded;
-    let best = -1, least = REACH;
+    const [across, down] = this.#place(left, top);
+    let best = -1, least = REACH / this.#unit;
     for (let i = 0; i < ids.length; i++) {
-      const [across, down] = this.#spot(x[i], y[i]);
-      const far = Math.hypot(across - left, down - top);
+      const far = Math.hypot(x[i] - across, y[i] - down);
       if (far < least) [best, least] = [i, far];
     }
     if (best >= 0) this.#open(ids[best]);

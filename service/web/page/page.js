@@ -24,11 +24,11 @@ let moving = ""; // what is being typed or moved
 const grid = new Grid(byId("grid"), { open: (item) => go({ item: item.id }), near: () => search.more() });
 const search = new Search({ grid, go, failed: (error) => failed(error), shown });
 
-const map = new MapView({ open: (id) => go({ item: id }) });
+const map = new MapView({ open: (id) => go({ item: id }), enter: (group) => go({ group }) });
 
 // --- the state ----------------------------------------------------------------------------------
 
-const KEEPS = new Set(["item", "view", "why"]); // what these change, the hits do not
+const KEEPS = new Set(["item", "view", "why", "group"]); // what these change, the hits do not
 
 /** Change the state; `settled: false` while something is still being moved or typed. */
 function go(change, { settled = true } = {}) {
@@ -47,7 +47,7 @@ function follow(before) {
   const changed = Object.keys(EMPTY).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   const isAnew = changed.some((name) => !KEEPS.has(name));
   if (isAnew || !changed.length) show();
-  if (changed.includes("view")) showView();
+  if (changed.includes("view") || changed.includes("group")) showView();
   if (changed.includes("item")) showItem();
   else if (changed.includes("why") && byId("hit").open) byId("hit").look(state.why);
 }
@@ -94,7 +94,7 @@ function showView() {
     map.hide();
     return;
   }
-  map.show(state.collection, meant).catch(failed);
+  map.show(state.collection, meant, state.group).catch(failed);
 }
 
 async function narrow(asked, signal) {
@@ -125,6 +125,7 @@ async function showItem() {
       more: ({ id: like }) => go({ ...bare(), parts: [{ weight: 1, id: like }] }),
       less: ({ id: like }) => go({ item: "", parts: [...state.parts.filter((one) => one.id !== like), { weight: -0.5, id: like }] }),
       mayLess: Boolean(state.words.trim() || state.parts.some((one) => one.weight > 0 && one.id !== id)),
+      group: (group) => go({ item: "", view: "map", group }),
       why: () => go({ why: !state.why }),
       words: (words) => go({ ...bare(), words }),
       within: (folder) => go({ ...bare(), filter: { folder: { $in: [folder] } } }),
