@@ -33,7 +33,8 @@ from service.engine.questions import Answer, Column, Mode, Plan, Question
 from service.engine.relevance import Judge, kinds_of, least_of
 from service.engine.values import require_known
 from service.engine.walks import Walk, Walked, WalkPlan
-from service.explore import areas, concepts
+from service.explore import concepts
+from service.explore.narrowing import narrowed
 from service.explore.surveys import Surveys
 from service.seen.timing import Timings
 
@@ -73,8 +74,9 @@ class QueryEngine:
         with timings.measure("catalog"):
             collection = self._store.collection(name)
             question = replace(question, parts=concepts.resolved(collection, question.parts))
-            where = concepts.narrowed(collection, where, question.concepts)
-            where = areas.narrowed(self._surveys, collection, where, question.area)
+            where = narrowed(
+                self._surveys, collection, where, least=question.concepts, area=question.area
+            )
             columns = concepts.columns_of(collection, question.with_concepts)
             if order is not None:
                 require_known(collection, order.field, what="sort_by")

@@ -162,7 +162,21 @@ class SearchBody(BaseModel):
         )
 
 
-class QueryBody(SearchBody):
+class Narrowing(BaseModel):
+    """What else may be asked of items, beside a filter."""
+
+    concepts: dict[str, Annotated[StrictFloat, Field(ge=0, le=1)]] | None = Field(
+        None, description="How likely hits must have each concept, from 0 to 1."
+    )
+    area: list[tuple[StrictFloat, StrictFloat]] | None = Field(
+        None,
+        min_length=3,
+        max_length=MOST_CORNERS,
+        description="Corners, x and y, of a line around a part of the map: only what lies in it.",
+    )
+
+
+class QueryBody(SearchBody, Narrowing):
     """Find what is near."""
 
     model_config = example(
@@ -182,17 +196,8 @@ class QueryBody(SearchBody):
     group_by: str | None = Field(None, description="A field: only the best hit of each value.")
     sort_by: str | None = Field(None, description="A field, as in taken_at:desc.")
     pool: StrictInt | None = Field(None, description="How many of the best hits are arranged so.")
-    concepts: dict[str, Annotated[StrictFloat, Field(ge=0, le=1)]] | None = Field(
-        None, description="How likely hits must have each concept, from 0 to 1."
-    )
     with_concepts: list[ConceptName] | None = Field(
         None, max_length=MOST_COLUMNS, description="Concepts of which hits tell how likely."
-    )
-    area: list[tuple[StrictFloat, StrictFloat]] | None = Field(
-        None,
-        min_length=3,
-        max_length=MOST_CORNERS,
-        description="Corners, x and y, of a line around a part of the map: only what lies in it.",
     )
 
     def question(self) -> Question:
@@ -291,7 +296,7 @@ class ItemsBody(BaseModel):
     items: list[ItemBody]
 
 
-class ScrollBody(BaseModel):
+class ScrollBody(Narrowing):
     """Read a collection page by page, in order of arrival."""
 
     model_config = example(limit=100, modality="image")
@@ -303,7 +308,7 @@ class ScrollBody(BaseModel):
     with_vector: StrictBool = False
 
 
-class CountBody(BaseModel):
+class CountBody(Narrowing):
     """Count items."""
 
     model_config = example(modality="text")

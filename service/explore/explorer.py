@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from latent.filters.language import Where
+from latent.filters.language import Filter, Where
 from latent.items import Modality
 from latent.store import Store
 from service.explore.facets import Facets, facets_of
@@ -39,7 +39,7 @@ class Explorer:
         self,
         name: str,
         *,
-        where: Where | None = None,
+        where: Where | Filter | None = None,
         modality: Modality | None = None,
         values: int = 20,
     ) -> Facets:

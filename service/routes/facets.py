@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from latent.items import Modality
 from service import filters
 from service.explore.facets import Facet, Kind
+from service.explore.narrowing import narrowed
 from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
 
@@ -82,13 +83,28 @@ async def facets(
     desk: SearchDeskNow,
     filter: Annotated[str | None, Query(description="A JSON object.")] = None,
     modality: Modality | None = None,
+    concepts: Annotated[
+        str | None, Query(description="A JSON object: how likely items must have each.")
+    ] = None,
+    area: Annotated[
+        str | None, Query(description="A JSON list: the corners of a part of the map.")
+    ] = None,
     values: Annotated[int, Query(ge=0, le=1000, description="Most values of a field.")] = 20,
 ) -> FacetsAnswer:
     """The fields of the metadata, with the commonest values and the ranges of those that match."""
+    explorer, of = desk.state.explorer, await desk.collection(collection)
+    where = await desk.look(
+        narrowed,
+        explorer.surveys,
+        of,
+        filters.read(filter),
+        least=filters.read_least(concepts),
+        area=filters.read_corners(area),
+    )
     found = await desk.look(
-        desk.state.explorer.facets,
+        explorer.facets,
         collection,
-        where=filters.read(filter),
+        where=where,
         modality=modality,
         values=values,
     )

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from fastapi import File, Form, UploadFile
 
+from latent.collection import Collection
 from latent.errors import InputError
-from latent.filters import language as filters
+from latent.filters.language import Filter
 from latent.items import JSON
 from service import live, strict_json
 from service.answers import (
@@ -20,7 +21,9 @@ from service.answers import (
     ItemsAnswer,
     ScrollAnswer,
 )
+from service.desk import SearchDesk
 from service.engine import cursors
+from service.explore.narrowing import narrowed
 from service.guard.scopes import Scope, needs
 from service.live import Given
 from service.routes.asking import SearchDeskNow, router
@@ -80,9 +83,11 @@ async def upload_items(
 )
 async def scroll(collection: str, body: ScrollBody, desk: SearchDeskNow) -> ScrollAnswer:
     """Read a collection page by page, in order of arrival."""
-    where = filters.parse(body.filter)
     found = await desk.collection(collection)
-    mark = cursors.fingerprint(["scroll", found.name, dict(body.filter or {}), body.modality])
+    where = await desk.run(_narrowed, desk, found, body)
+    corners: list[JSON] = [list(corner) for corner in body.area or ()]
+    asked: list[JSON] = [dict(body.filter or {}), dict(body.concepts or {}), corners]
+    mark = cursors.fingerprint(["scroll", found.name, body.modality, *asked])
     after = _left_off(body.cursor, mark) if body.cursor is not None else None
     items = await desk.run(
         found.scroll, body.limit + 1, after=after, where=where, modality=body.modality
@@ -102,7 +107,8 @@ async def scroll(collection: str, body: ScrollBody, desk: SearchDeskNow) -> Scro
 async def count(collection: str, body: CountBody, desk: SearchDeskNow) -> CountAnswer:
     """How many items match."""
     found = await desk.collection(collection)
-    number = await desk.run(found.count, where=body.filter, modality=body.modality)
+    where = await desk.run(_narrowed, desk, found, body)
+    number = await desk.run(found.count, where=where, modality=body.modality)
     return CountAnswer(count=number)
 
 
@@ -130,6 +136,13 @@ async def delete_item(collection: str, id: str, desk: SearchDeskNow) -> DeletedA
     """Remove one item."""
     await live.drop(desk, collection, id)
     return DeletedAnswer(deleted=id)
+
+
+def _narrowed(
+    desk: SearchDesk, collection: Collection, body: ScrollBody | CountBody
+) -> Filter | None:
+    surveys = desk.state.explorer.surveys
+    return narrowed(surveys, collection, body.filter, least=body.concepts, area=body.area)
 
 
 def _left_off(cursor: str, mark: str) -> str:

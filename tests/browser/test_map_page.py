@@ -112,8 +112,8 @@ def test_groups_stand_beside_the_map_in_two_levels(visit: Visit) -> None:
     beside.locator("details[open] .lower").first.click()
     visit.until("location.hash.includes('group=')")
     page.wait_for_timeout(300)
-    assert lit(page) > legend + 50
     visit.keep("map-group")
+    assert lit(page) > legend + 50
     again = made(visit, page.evaluate("location.hash"))
     assert again.locator(".beside details.here[open]").count() == 1
     beside.locator("details[open] .strip .card").first.click()
@@ -136,6 +136,53 @@ def test_a_hit_leads_to_its_group(visit: Visit) -> None:
     assert "group=" in page.url
     assert not page.locator("#hit").is_visible()
     page.locator(".beside details.here[open]").wait_for()
+
+
+def hits(page: Any) -> int:
+    """How many items or hits the page says there are."""
+    page.wait_for_selector("#results:not([aria-busy])")
+    return int(page.locator("#status").inner_text().split()[0])
+
+
+def test_a_lasso_on_the_map_narrows_the_search_and_stands_in_the_address(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    everything = hits(page)
+    page.get_by_role("button", name="Lasso").click()
+    box = page.locator("#map canvas").bounding_box()
+    left, top, width, height = (box[name] for name in ("x", "y", "width", "height"))
+    page.mouse.move(left + width * 0.5, top + 20)
+    page.mouse.down()
+    for across, down in ((0.2, 0.2), (0.1, 0.5), (0.2, 0.8), (0.5, 0.95)):
+        page.mouse.move(left + width * across, top + height * down, steps=5)
+    page.mouse.up()
+    visit.until("location.hash.includes('area=')")
+    page.wait_for_timeout(300)
+    some = hits(page)
+    assert 0 < some < everything
+    visit.keep("map-lasso")
+    address = page.evaluate("location.hash")
+    again = made(visit, address)
+    assert hits(again) == some
+    again.get_by_role("button", name="Map", exact=True).click()
+    again.locator("#grid .card").first.wait_for()
+    assert again.locator("#grid .card").count() <= some
+    again.locator("#words").fill("green")
+    visit.until("document.title.startsWith('green')")
+    again.get_by_role("button", name="Remove the filter An area of the map").click()
+    visit.until("!location.hash.includes('area=')")
+
+
+def test_what_is_in_sight_can_be_asked_for_without_a_pointer(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    everything = hits(page)
+    page.locator("#map canvas").focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    page.wait_for_timeout(200)
+    page.get_by_role("button", name="Only what is in sight").press("Enter")
+    visit.until("location.hash.includes('area=')")
+    page.wait_for_timeout(200)
+    assert hits(page) < everything
 
 
 def test_axe_finds_nothing_on_the_map(visit: Visit) -> None:

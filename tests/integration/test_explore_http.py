@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -146,6 +147,42 @@ def test_a_map_is_built_in_the_background_and_followed(client: TestClient) -> No
     assert "red" in next(one for one in groups["groups"] if one["number"] == spot["group"])["words"]
     nowhere = client.get("/v1/collections/main/groups", params={"id": "nobody"}).json()
     assert nowhere["spot"] is None
+
+
+def test_an_area_and_concepts_narrow_what_is_read_counted_and_told(client: TestClient) -> None:
+    things = [{"id": f"{c}/{n}", "text": f"{c} thing {n}"} for c in ("red", "blue") for n in "1234"]
+    client.put("/v1/collections/main/items", json={"items": things})
+    url = "/v1/collections/main"
+    marks = {"yes": ["red/1", "red/2"], "no": ["blue/1", "blue/2"]}
+    client.put(f"{url}/concepts/redness", json=marks).raise_for_status()
+    client.post(f"{url}/map", json={"method": "pca"}).raise_for_status()
+    found = ready(client, f"{url}/map")
+    x, y = column(found, "x"), column(found, "y")
+    ids = found["points"]["ids"]
+    middle = float(np.median(x))
+    area = [[middle, -2.0], [2.0, -2.0], [2.0, 2.0], [middle, 2.0]]
+    there = {one for one, left, up in zip(ids, x, y, strict=True) if left > middle and up < 2}
+    assert 0 < len(there) < len(ids)
+
+    read = client.post(f"{url}/items/scroll", json={"area": area, "limit": 2}).json()
+    later = {"area": area, "limit": 1000, "cursor": read["cursor"]}
+    rest = client.post(f"{url}/items/scroll", json=later).json()
+    assert {one["id"] for one in [*read["items"], *rest["items"]]} == there
+    elsewhere = {**later, "area": [[-2.0, -2.0], [2.0, -2.0], [2.0, 2.0]]}
+    assert client.post(f"{url}/items/scroll", json=elsewhere).json()["code"] == "invalid_input"
+    assert client.post(f"{url}/items/count", json={"area": area}).json() == {"count": len(there)}
+    told = client.get(f"{url}/facets", params={"area": json.dumps(area)}).json()
+    assert told["items"] == len(there)
+
+    red = {"concepts": {"redness": 0.5}}
+    assert client.post(f"{url}/items/count", json=red).json() == {"count": 4}
+    reds = client.post(f"{url}/items/scroll", json=red).json()["items"]
+    assert {one["id"] for one in reds} == {f"red/{n}" for n in "1234"}
+    told = client.get(f"{url}/facets", params={"concepts": json.dumps(red["concepts"])}).json()
+    assert told["items"] == 4
+    for wrong in ('["redness"]', '{"redness": 2}', '{"redness": true}', "{", '{"nothing": 0.5}'):
+        refused = client.get(f"{url}/facets", params={"concepts": wrong})
+        assert refused.status_code in (400, 404), wrong
 
 
 def ready(client: TestClient, url: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 // Filters from what the metadata of a collection holds: values with counts, ranges, dates.
 
+import { narrowed } from "./address.js";
 import { byId, el, fill, plural } from "./elements.js";
 import { ask, at } from "./service.js";
 
@@ -16,7 +17,9 @@ export async function facets(state, signal) {
   const load = (filter) => {
     const given = new URLSearchParams({ values: 12 });
     if (Object.keys(filter).length) given.set("filter", JSON.stringify(filter));
-    if (state.modality) given.set("modality", state.modality);
+    for (const [name, value] of Object.entries(narrowed(state))) {
+      if (name !== "filter") given.set(name, typeof value === "string" ? value : JSON.stringify(value));
+    }
     return ask(at(state.collection, `/facets?${given}`), { signal });
   };
   const filtered = Object.keys(state.filter);
@@ -123,13 +126,17 @@ function range(state, facet, change) {
 const shown = (value, isDate) =>
   isDate ? String(value).replace(/~$/, "").slice(0, 10) : Number(value).toLocaleString("en");
 
-/** The filters that are set, each with a way to take it off. */
+/** The filters that are set, each with a way to take it off; `change(state)` says what changes. */
 export function showChosen(state, change) {
-  byId("chosen").replaceChildren(...Object.entries(state.filter).map(([field, wanted]) =>
-    el("li", {}, el("button", {
-      type: "button", "aria-label": `Remove the filter ${humanly(field)}: ${inWords(wanted)}`,
-      onclick: () => change(without(state.filter, field)),
-    }, `${humanly(field)}: ${inWords(wanted)} `, el("span", { "aria-hidden": true }, "×")))));
+  const set = Object.entries(state.filter).map(([field, wanted]) =>
+    [`${humanly(field)}: ${inWords(wanted)}`, { filter: without(state.filter, field) }]);
+  for (const [name, least] of Object.entries(state.concepts)) {
+    set.push([`Concept ${name}: at least ${Math.round(100 * least)} %`, { concepts: without(state.concepts, name) }]);
+  }
+  if (state.area.length) set.push(["An area of the map", { area: [] }]);
+  byId("chosen").replaceChildren(...set.map(([name, left]) => el("li", {}, el("button", {
+    type: "button", "aria-label": `Remove the filter ${name}`, onclick: () => change(left),
+  }, `${name} `, el("span", { "aria-hidden": true }, "×")))));
 }
 
 function inWords(wanted) {

@@ -3,6 +3,7 @@
 
 import { byId, el, fill, plural } from "./elements.js";
 import { showGroups } from "./groups.js";
+import { cornered, Lasso, rounded } from "./lasso.js";
 import { Points } from "./points.js";
 import { ask, at, picture } from "./service.js";
 
@@ -13,10 +14,11 @@ const REACH = 14; // pixels around a point that count as it
 export class MapView {
   #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 };
   #hits = []; #asked = false; #labels = []; #thumbs = new Map(); #canvas = null; #turn = 0; #group = "";
-  #enter; #beside; #sized = new ResizeObserver(() => this.#later());
+  #isLit = () => false; #enter; #within; #lasso; #area = []; #beside; #sized = new ResizeObserver(() => this.#later());
 
-  /** `open(id)` is called for a point that is chosen, `enter(group)` for a group. */
-  constructor({ open, enter }) {
+  /** `open(id)` is called for a point that is chosen, `enter(group)` for a group, `within(area)` for a part. */
+  constructor({ open, enter, within }) {
+    this.#within = within;
     this.#open = open;
     this.#enter = enter;
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#later());
@@ -28,9 +30,10 @@ export class MapView {
   }
 
   /** Show the map of a collection, with these hits lit, or a group, if none are. */
-  async show(collection, hits, group = "") {
+  async show(collection, hits, { group = "", area = [] }) {
     this.#room.hidden = false;
     this.#hits = hits;
+    this.#area = area;
     if (this.#loaded?.collection === collection) {
       this.#inside(group);
       return;
@@ -53,11 +56,27 @@ export class MapView {
   #inside(number) {
     if (number !== this.#group) {
       this.#group = number;
-      const found = this.#labels.find(({ group }) => String(group.number) === number)?.group;
-      if (found) this.#to(found.x, found.y, found.parent === null ? 2.6 : 7);
+      if (number !== "") this.#fit(this.#members(Number(number)));
     }
     this.#beside?.(number);
     this.#light();
+  }
+
+  /** Whether a point is in a group of either level. */
+  #members(number) {
+    const { lower, parents } = this.#loaded;
+    return (i) => lower[i] === number || parents.get(lower[i]) === number;
+  }
+
+  /** Come so close that nearly all of these points are in sight. */
+  #fit(isOne) {
+    const sides = [this.#loaded.x, this.#loaded.y].map((all) => {
+      const some = all.filter((_, i) => isOne(i)).sort();
+      const at = (share) => some[Math.round(share * (some.length - 1))];
+      return some.length ? [at(0.03), at(0.97)] : [-1, 1];
+    });
+    const [[west, east], [south, north]] = sides;
+    this.#to((west + east) / 2, (south + north) / 2, Math.min(60, 1.7 / Math.max(east - west, north - south, 0.02)));
   }
 
   #missing(collection, found, turn) {
@@ -93,7 +112,7 @@ export class MapView {
       bar.value = building?.done ?? 0;
       await new Promise((done) => { setTimeout(done, WAIT); });
     }
-    await this.show(collection, this.#hits, this.#group);
+    await this.show(collection, this.#hits, { group: this.#group, area: this.#area });
   }
 
   #ready(collection, found, grouped) {
@@ -114,9 +133,13 @@ export class MapView {
       onclick: () => { this.#group = ""; this.#enter(String(group.number)); },
     }, group.words.slice(0, group.parent === null ? 3 : 2).join(", ") || "unnamed") }));
     const zoom = (by, name, sign) => el("button", { type: "button", "aria-label": name, onclick: () => this.#zoom(by) }, sign);
-    const sky = el("div", { class: "sky" }, this.#canvas, el("div", { class: "near-by" }), this.#labels.map(({ label }) => label),
+    this.#lasso = new Lasso({ place: (left, top) => this.#place(left, top), spot: (x, y) => this.#spot(x, y), done: this.#within });
+    const sky = el("div", { class: "sky" }, this.#canvas, this.#lasso.drawing, el("div", { class: "near-by" }), this.#labels.map(({ label }) => label),
       el("div", { class: "zoom" }, zoom(1.6, "Closer", "+"), zoom(1 / 1.6, "Farther", "−"),
-        el("button", { type: "button", "aria-label": "All of it", title: "All of it", onclick: () => this.#all() }, "○")),
+        el("button", { type: "button", "aria-label": "All of it", title: "All of it", onclick: () => this.#all() }, "○"),
+        this.#lasso.button, el("button", {
+          type: "button", "aria-label": "Only what is in sight", title: "Only what is in sight", onclick: () => this.#inSight(),
+        }, cornered())),
       el("p", { class: "legend" }, el("i", { class: "photo" }), "photos", el("i", { class: "words" }), "texts", el("i", { class: "lit" }), "hits"));
     const beside = el("aside", { class: "beside", "aria-label": "Groups" });
     fill(this.#room, sky, beside);
@@ -134,11 +157,12 @@ export class MapView {
 
   #light() {
     if (!this.#points) return;
-    const { ids, x, y, isText, lower, parents } = this.#loaded;
+    const { ids, x, y, isText } = this.#loaded;
     const lit = new Set(this.#hits.map((hit) => hit.id));
     const group = this.#group === "" || lit.size ? null : Number(this.#group);
     const isLit = group === null ? (i) => lit.has(ids[i])
-      : (i) => lower[i] === group || parents.get(lower[i]) === group;
+      : this.#members(group);
+    this.#isLit = isLit;
     this.#points.load(x, y, ids.map((_, i) => (isLit(i) ? 2 : isText[i])));
     this.#later();
   }
@@ -179,6 +203,7 @@ export class MapView {
       middle: [this.#view.x, this.#view.y], scale: [(2 * this.#unit) / width, (2 * this.#unit) / height],
       size, colours: colours(this.#room), isLit: this.#hits.length > 0 || this.#group !== "",
     });
+    this.#lasso.show(this.#area);
     this.#drawNames(width, height);
     this.#drawNear(width, height);
   }
@@ -218,6 +243,7 @@ export class MapView {
     for (const i of wanted) {
       if (!this.#thumbs.has(i)) this.#thumbs.set(i, this.#thumb(collection, ids[i], isText[i]));
       const [left, top] = this.#spot(x[i], y[i]);
+      this.#thumbs.get(i).classList.toggle("lit", this.#isLit(i));
       this.#thumbs.get(i).style.transform = `translate(${left}px, ${top}px) translate(-50%, -50%)`;
     }
   }
@@ -262,7 +288,17 @@ export class MapView {
     event.preventDefault();
   }
 
+  #inSight() {
+    const { clientWidth, clientHeight } = this.#canvas;
+    const corners = [[0, 0], [clientWidth, 0], [clientWidth, clientHeight], [0, clientHeight]];
+    this.#within(corners.map(([left, top]) => rounded(this.#place(left, top))));
+  }
+
   #drag(down) {
+    if (this.#lasso.isOn || down.shiftKey) {
+      this.#lasso.draw(down);
+      return;
+    }
     const canvas = this.#canvas, from = { ...this.#view };
     let isMoved = false;
     canvas.setPointerCapture(down.pointerId);

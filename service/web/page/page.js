@@ -1,6 +1,6 @@
 // The page: its state is its address, and everything shown follows from it.
 
-import { EMPTY, question, read, write } from "./address.js";
+import { EMPTY, isNarrow, question, read, write } from "./address.js";
 import { showParts, shrunk } from "./box.js";
 import { showCollections } from "./collections.js";
 import { takeDrops } from "./drops.js";
@@ -24,7 +24,7 @@ let moving = ""; // what is being typed or moved
 const grid = new Grid(byId("grid"), { open: (item) => go({ item: item.id }), near: () => search.more() });
 const search = new Search({ grid, go, failed: (error) => failed(error), shown });
 
-const map = new MapView({ open: (id) => go({ item: id }), enter: (group) => go({ group }) });
+const map = new MapView({ open: (id) => go({ item: id }), enter: (group) => go({ group }), within: (area) => go({ area }) });
 
 // --- the state ----------------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ function show() {
   byId("apart").hidden = !state.words.trim();
   byId("collection").value = state.collection;
   showParts(state, (parts, how) => go({ parts }, how));
-  showChosen(state, (filter) => go({ filter }));
+  showChosen(state, go);
   for (const button of document.querySelectorAll("[data-modality]")) {
     button.setAttribute("aria-pressed", String(button.dataset.modality === state.modality));
   }
@@ -94,7 +94,7 @@ function showView() {
     map.hide();
     return;
   }
-  map.show(state.collection, meant, state.group).catch(failed);
+  map.show(state.collection, meant, state).catch(failed);
 }
 
 async function narrow(asked, signal) {
@@ -137,7 +137,7 @@ async function showItem() {
 }
 
 /** A fresh question to the same collection. */
-const bare = () => ({ ...EMPTY, parts: [], filter: {}, collection: state.collection });
+const bare = () => ({ ...EMPTY, collection: state.collection });
 
 byId("hit").addEventListener("close", () => {
   if (state.item) go({ item: "" });

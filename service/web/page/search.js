@@ -1,6 +1,6 @@
 // Asks what the state asks, and shows what comes: hits, everything, or that nothing matches.
 
-import { question } from "./address.js";
+import { isNarrow, NARROW, narrowed, question } from "./address.js";
 import { byId, el, fill, plural } from "./elements.js";
 import { ask, at } from "./service.js";
 
@@ -83,7 +83,7 @@ export class Search {
   #empty(asked) {
     return isNarrow(asked)
       ? [el("h2", {}, "Nothing here has all of these"), el("p", {}, "Take a filter off to see more."),
-        el("button", { type: "button", onclick: () => this.#go({ filter: {}, modality: "" }) }, "Take all filters off")]
+        el("button", { type: "button", onclick: () => this.#go(NARROW) }, "Take all filters off")]
       : [el("h2", {}, "This collection is empty"),
         el("p", {}, "Drop pictures here to add them, or index a folder: "),
         el("code", {}, `nearfield index ~/Pictures --collection ${asked.collection}`)];
@@ -125,10 +125,3 @@ export class Search {
     if (this.#next && byId("grid").getBoundingClientRect().bottom < innerHeight * 1.75) this.more();
   }
 }
-
-const isNarrow = (asked) => Boolean(asked.modality || Object.keys(asked.filter).length);
-
-const narrowed = (asked) => ({
-  ...(asked.modality ? { modality: asked.modality } : {}),
-  ...(Object.keys(asked.filter).length ? { filter: asked.filter } : {}),
-});
