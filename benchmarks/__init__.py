@@ -6,3 +6,5 @@ of the bench of that name, which are in `towers`, `files`, `peers`, `serving` an
 `running` measures one part after another; `table` and `__main__` show the rows. Nothing the product
 runs imports this package.
 """
+
+import latent  # noqa: F401  # before numpy, as the product does: BLAS is to have one thread

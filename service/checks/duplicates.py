@@ -6,8 +6,9 @@ Nothing is deleted; a group says which of its items is best kept. What makes a p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from latent.collection import Collection
 from latent.errors import InputError
@@ -26,6 +27,9 @@ FINDABLE = (
     Tier.PARAPHRASE,
 )
 """What groups may be made of. A tier of pictures stands for that of texts of the same rank too."""
+
+AT_ONCE = 500
+"""Groups whose items are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,7 @@ def duplicates(
     cuts = registry.cuts(collection.space, settings)
     for rank, ones, twos in links(shelf, cuts, tier, progress):
         chains.join(rank, ones, twos)
-    groups = [
-        _group(collection.get([shelf.ids[place] for place in places]), shelf, places, rank)
-        for places, rank in chains.groups()
-    ]
+    groups = list(_groups(collection, shelf, chains))
     groups.sort(key=lambda group: (-group.tier.rank, -len(group.extra), group.keep.id))
     return Duplicates(groups, len(shelf.ids), tier, shelf.unknown, cuts.is_fitted)
 
@@ -95,9 +96,16 @@ def require_findable(tier: Tier) -> None:
         raise InputError(f"groups cannot be made of what is {tier}; there are: {named}")
 
 
-def _group(items: Sequence[Item], shelf: Shelf, places: Sequence[int], rank: int) -> Group:
-    keep, *extra = sorted(items, key=_worth)
-    return Group(of_rank(rank, shelf.modalities[places[0]]), keep, extra)
+def _groups(collection: Collection, shelf: Shelf, chains: Chains) -> Iterator[Group]:
+    """The groups with their items, less those that were dropped since."""
+    waiting = iter(chains.groups())
+    while some := list(islice(waiting, AT_ONCE)):
+        items = collection.find([shelf.ids[place] for places, _ in some for place in places])
+        for places, rank in some:
+            there = [items[one] for place in places if (one := shelf.ids[place]) in items]
+            if len(there) > 1:
+                keep, *extra = sorted(there, key=_worth)
+                yield Group(of_rank(rank, keep.modality), keep, extra)
 
 
 def _worth(item: Item) -> tuple[float, float, str]:

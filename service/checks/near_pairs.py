@@ -13,14 +13,15 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from latent.items import Vectors
 from latent.media.fingerprints import BITS, Prints
 
-BLOCK = 2048
-"""Rows that are multiplied with as many others at once: 16 MiB of products for each thread."""
+BLOCK = 512
+"""Rows that are multiplied with as many others at once: products stay in the cache of a core."""
 
-TURN = 64
+TURN = 256
 """Blocks that are handed out at once, so that what was found does not pile up."""
 
 Places: TypeAlias = NDArray[np.int64]
@@ -88,7 +89,8 @@ def _reaching(count: int, multiply: Multiply, cut: float, threads: int) -> Pairs
     if threads == 1 or count <= BLOCK:
         yield from filter(_has_any, map(reaching, blocks))
         return
-    with ThreadPoolExecutor(threads, "near-pairs") as pool:
+    # Where numpy was loaded first, BLAS has a pool of its own, and both would fight for the cores.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads, "near-pairs") as pool:
         while turn := list(islice(blocks, TURN)):
             yield from filter(_has_any, pool.map(reaching, turn))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from latent.collection import Collection
 from latent.errors import InputError
@@ -183,6 +184,38 @@ def test_blocks_together_find_what_brute_force_finds(
     ]
     assert set(pairs) == expected
     assert len(pairs) == len(expected) > 20
+
+
+def test_what_is_dropped_while_others_are_compared_is_in_no_group(store: Store) -> None:
+    collection = store.ensure("main")
+    looks = [("a", 0), ("b", 0), ("c", 0), ("d", 1), ("e", 1)]
+    collection.put([photo(name, HASHES[look], look) for name, look in looks])
+
+    def drop_some(step: str) -> None:
+        if step == "vectors":
+            collection.drop(["b", "e"])
+
+    (group,) = duplicates(collection, store.settings, progress=drop_some).groups
+    assert {group.keep.id, *(item.id for item in group.extra)} == {"a", "c"}
+
+
+def test_blocks_that_are_shared_out_have_a_thread_each_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(near_pairs_module, "BLOCK", 7)
+    rows = np.ones((20, 4), np.float32)
+    before = threads_of_blas()
+    with threadpool_limits(2, user_api="blas"):
+        pairs = near_pairs(rows, 0.5, threads=2)
+        next(pairs)
+        assert threads_of_blas() == {1}
+        assert len(list(pairs)) > 1
+        assert threads_of_blas() == {2}
+    assert threads_of_blas() == before
+
+
+def threads_of_blas() -> set[int]:
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
 
 
 @pytest.mark.parametrize("threads", [1, 3])
