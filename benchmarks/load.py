@@ -1,8 +1,9 @@
 """Clients that ask a service as fast as it answers; runs by itself, on cores of its own.
 
 Plain sockets that stay open: what a client library does would be counted against the service.
-With a seed of `@FILE` they ask about the vectors in that numpy file. Prints one JSON object: how
-many answers, in how many seconds, and their median in milliseconds.
+With a seed of `@FILE` they ask about the vectors in that numpy file, many at once where the path
+takes many. Prints one JSON object: how many answers, in how many seconds, and the median of a
+request in milliseconds.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ EMBEDDINGS = "/v1/embeddings"
 REPEATED = "two dogs playing in the snow"
 MANY = 512  # texts prepared at once
 FILE = "@"
+TOGETHER = 32  # questions in a request, where it may hold many
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ async def ask(port: int, path: str, *, clients: int, seconds: float, seed: str) 
     started = time.perf_counter()
     until = started + seconds
     await asyncio.gather(*(_client(port, path, until, took, some) for some in asked))
-    return Answers(len(took), time.perf_counter() - started, 1e3 * statistics.median(took))
+    count = len(took) * (TOGETHER if path.endswith("/queries") else 1)
+    return Answers(count, time.perf_counter() - started, 1e3 * statistics.median(took))
 
 
 def _bodies(path: str, seed: str, client: int) -> Iterator[bytes]:
@@ -63,11 +66,14 @@ def _bodies(path: str, seed: str, client: int) -> Iterator[bytes]:
         return (body(path, text) for text in _endless(f"{seed} {client}"))
     rows = np.load(seed.removeprefix(FILE))
     # Made before it begins, and for a client as a whole: the time is not the service's.
-    made = [
-        json.dumps({"query": {"vector": row.tolist()}, "k": 10, "min_relevance": 0}).encode()
+    asked = [
+        {"query": {"vector": row.tolist()}, "k": 10, "min_relevance": 0}
         for row in np.roll(rows, 17 * client, axis=0)[:MANY]
     ]
-    return itertools.cycle(made)
+    if not path.endswith("/queries"):
+        return itertools.cycle([json.dumps(one).encode() for one in asked])
+    some = (asked[start : start + TOGETHER] for start in range(0, len(asked), TOGETHER))
+    return itertools.cycle([json.dumps({"queries": one}).encode() for one in some])
 
 
 async def _client(

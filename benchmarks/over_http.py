@@ -1,8 +1,8 @@
 """What HTTP adds to a search: the same vectors asked of a service, and of raw FAISS in one process.
 
 Both search the same kind of graph and look as far; the service answers with items, metadata and
-relevance. Where there are two cores or more, the clients have the last one; FAISS has the others,
-as the service has.
+relevance, from one process and from one for each core. Where there are two cores or more, the
+clients have the last one; FAISS has the others, as the service has.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -21,15 +19,14 @@ from benchmarks import graphs
 from benchmarks.bench import Bench
 from benchmarks.filling import AT, NAME, filled, recall, true_lines
 from benchmarks.graphs import Graph
-from benchmarks.load import FILE
+from benchmarks.load import FILE, TOGETHER
 from benchmarks.rows import Row, at_least, at_most
-from benchmarks.serving import Service, own_cores, serving
+from benchmarks.serving import Service, by, crews, memory, own_cores, serving
 from benchmarks.turns import in_turn
 from latent.items import Vectors
 
-QUERY = f"/v1/collections/{NAME}/query"
+QUERY, QUERIES = (f"/v1/collections/{NAME}/{path}" for path in ("query", "queries"))
 CLIENTS = 32  # enough that nobody waits for a client
-MOST_SERVICES = 3
 BEYOND_MS, SHARE = at_most(1.5), at_least(0.6)
 
 
@@ -51,11 +48,13 @@ def rows(bench: Bench, *, n: int, dim: int) -> Iterator[Row]:
     questions = bench.folder / "questions.npy"
     np.save(questions, asked)
     how = f"recall@10 {both[0]:.3f} against {both[1]:.3f} of {raw.name}"
-    with serving(bench, f"vectors:{dim}", "search", data) as service:
-        yield from _alone(bench, label, service, raw, asked, questions, how)
-        rate = _rate(bench, [service], questions)
-    yield from _saturated(bench, label, rate, raw, asked)
-    yield from _several(bench, label, dim, data, questions, rate)
+    for workers in crews():
+        named = f"{label}{by(workers)}"
+        with serving(bench, f"vectors:{dim}", "search", data, workers=workers) as service:
+            yield from _alone(bench, named, service, raw, asked, questions, how)
+            rates = {path: _rate(bench, service, path, questions) for path in (QUERY, QUERIES)}
+            yield from memory(named, service)
+        yield from _saturated(bench, named, rates, raw, asked, is_all=workers == max(crews()))
 
 
 def _alone(
@@ -90,7 +89,10 @@ def _alone(
     yield Row(f"{label}: HTTP inside the service", whole - search - plan, "ms", what)
 
 
-def _saturated(bench: Bench, label: str, rate: float, raw: Graph, asked: Vectors) -> Iterator[Row]:
+def _saturated(
+    bench: Bench, label: str, rates: dict[str, float], raw: Graph, asked: Vectors, *, is_all: bool
+) -> Iterator[Row]:
+    """As many as can be, one in a request and many; the target is for a worker on every core."""
     every, cores = os.sched_getaffinity(0), own_cores()
     os.sched_setaffinity(0, cores)  # threads that are made here inherit it
     threads = len(cores)
@@ -99,33 +101,20 @@ def _saturated(bench: Bench, label: str, rate: float, raw: Graph, asked: Vectors
         theirs = graphs.rate(lambda one: raw.ask(one, AT), asked, threads=threads, rounds=rounds)
     finally:
         os.sched_setaffinity(0, every)
-    how = f"{rate:.0f} a second, {theirs:.0f} of {raw.name} with {threads} threads"
-    yield Row(f"{label}: at saturation", rate / theirs, "of raw FAISS", how, SHARE)
+    beside = f"{theirs:.0f} of {raw.name} with {threads} threads"
+    rate = rates[QUERY]
+    how = f"{rate:.0f} a second, {beside}"
+    target = SHARE if is_all else None
+    yield Row(f"{label}: at saturation", rate / theirs, "of raw FAISS", how, target)
+    many = rates[QUERIES]
+    how = f"{many:.0f} questions a second, {TOGETHER} in a request; {beside}"
+    yield Row(f"{label}: at saturation, many in a request", many / theirs, "of raw FAISS", how)
 
 
-def _several(
-    bench: Bench, label: str, dim: int, data: Path, questions: Path, one: float
-) -> Iterator[Row]:
-    """Several services on the same folder and the same cores, each with its share of clients."""
-    with ExitStack() as stack:
-        services: list[Service] = []
-        for count in range(1, MOST_SERVICES + 1):
-            services.append(stack.enter_context(serving(bench, f"vectors:{dim}", "search", data)))
-            if count > 1:
-                rate = _rate(bench, services, questions)
-                how = f"{rate:.0f} a second against {one:.0f} of one, on {len(own_cores())} cores"
-                yield Row(f"{label}: {count} services on the folder", rate / one, "×", how)
-
-
-def _rate(bench: Bench, services: list[Service], questions: Path) -> float:
-    """Answers a second of all of them together, in the median of the rounds."""
-    ask = partial(Service.ask, path=QUERY, clients=CLIENTS // len(services))
-    rates = []
-    with ThreadPoolExecutor(len(services)) as pool:
-        for _ in range(bench.rounds):
-            asked = partial(ask, seconds=_seconds(bench), seed=f"{FILE}{questions}")
-            rates.append(sum(answers.rate for answers in pool.map(asked, services)))
-    return statistics.median(rates)
+def _rate(bench: Bench, service: Service, path: str, questions: Path) -> float:
+    """Answers a second, in the median of the rounds."""
+    ask = partial(service.ask, path, clients=CLIENTS, seconds=_seconds(bench))
+    return statistics.median(ask(seed=f"{FILE}{questions}").rate for _ in range(bench.rounds))
 
 
 def _spent(service: Service) -> dict[str, float]:

@@ -58,6 +58,11 @@ class Service:
             raise UnmeasuredError(ended.stderr.strip().splitlines()[-1])
         return Answers(**json.loads(ended.stdout))
 
+    def processes(self) -> list[int]:
+        """The process that was started, and those it started itself."""
+        of = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [self.pid, *map(int, of.split())]
+
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
         found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self._metrics(), re.MULTILINE)
@@ -77,8 +82,10 @@ class Service:
 def embeddings(bench: Bench, model: str) -> Iterator[Row]:
     """The similarity app, asked for vectors of short texts."""
     name = bench.name_of(model)
-    with serving(bench, name, "similarity", bench.folder / "none") as service:
-        yield from _rows(bench, service, EMBEDDINGS, name, f"{model}, embeddings")
+    for workers in crews():
+        label = f"{model}, embeddings{by(workers)}"
+        with serving(bench, name, "similarity", bench.folder / "none", workers=workers) as service:
+            yield from _rows(bench, service, EMBEDDINGS, name, label)
 
 
 def queries(bench: Bench) -> Iterator[Row]:
@@ -87,8 +94,36 @@ def queries(bench: Bench) -> Iterator[Row]:
     settings = bench.settings(data=data, model=MINI)
     with open_store(settings) as store:
         index([bench.small.folder], store.ensure("bench"), store.embedder(), settings)
-    with serving(bench, MINI, "search", data) as service:
-        yield from _rows(bench, service, QUERY, MINI, f"{MINI}, queries of {bench.count} photos")
+    for workers in crews():
+        label = f"{MINI}, queries of {bench.count} photos{by(workers)}"
+        with serving(bench, MINI, "search", data, workers=workers) as service:
+            yield from _rows(bench, service, QUERY, MINI, label)
+            yield from memory(label, service)
+
+
+def crews() -> list[int]:
+    """How many workers services are tried with: one, and one for each core."""
+    return sorted({1, len(own_cores())})
+
+
+def by(workers: int) -> str:
+    """How a label tells of several workers."""
+    return f", {workers} workers" if workers > 1 else ""
+
+
+def memory(label: str, service: Service) -> Iterator[Row]:
+    """What the processes of a service take; pages that several have are counted once."""
+    sizes = [_memory_of(pid) for pid in service.processes()]
+    whole, each = sum(pss for _, pss in sizes), max(rss for rss, _ in sizes)
+    how = f"{len(sizes)} processes; the largest has {each / 1e6:.0f} MB resident"
+    yield Row(f"{label}: memory", whole / 1e6, "MB", how)
+
+
+def _memory_of(pid: int) -> tuple[int, int]:
+    """Bytes of a process that are in memory, and its share of them (RSS and PSS)."""
+    said = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = dict(re.findall(r"^(Rss|Pss):\s+(\d+) kB", said, re.MULTILINE))
+    return 1024 * int(found["Rss"]), 1024 * int(found["Pss"])
 
 
 def _rows(bench: Bench, service: Service, path: str, name: str, label: str) -> Iterator[Row]:
@@ -176,12 +211,15 @@ def _own_ms(bench: Bench, name: str, *, seed: int) -> float:
 
 
 @contextmanager
-def serving(bench: Bench, name: str, app: str, data: Path) -> Iterator[Service]:
+def serving(
+    bench: Bench, name: str, app: str, data: Path, *, workers: int = 1
+) -> Iterator[Service]:
+    """A service of so many workers on its cores, ready."""
     cores, client_cores = _cores()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     given = {"MODEL": name, "DATA": str(data), "PORT": str(port), "THREADS": str(len(cores))}
-    given["MAX_WAIT_MS"] = PATIENT_MS
+    given |= {"MAX_WAIT_MS": PATIENT_MS, "WORKERS": str(workers)}
     environment = os.environ | {f"NEARFIELD_{key}": value for key, value in given.items()}
     log = bench.folder / f"serve-{port}.log"
     with log.open("w") as lines:
