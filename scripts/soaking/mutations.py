@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from itertools import islice
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from benchmarks.rows import Row, at_most
 from scripts.soaking.mutants import pictures, texts
+from scripts.soaking.serving import Service
 from scripts.soaking.soak import Soak
 
 SEED = 20261123
 BATCH = 10
-PATIENCE = 300.0  # seconds that one request may take
 GROWTH = 100.0  # megabytes
 
 
@@ -43,58 +38,11 @@ class Tally:
     slowest: float = 0.0
 
 
-@dataclass
-class Service:
-    """A service in another process."""
-
-    port: int
-    process: subprocess.Popen[str]
-
-    def ask(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, Any]]:
-        """Status and answer. Raises OSError or HTTPException if there is none."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            connection.request(method, path, body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
-
-    def megabytes(self) -> float:
-        """What it holds in memory now."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[Service]:
-    """A service of the bundled model with the collection `main`."""
-    environment = {**os.environ, "NEARFIELD_MODEL": "mini", "NEARFIELD_LOG_LEVEL": "ERROR"}
-    command = [sys.executable, "-m", "nearfield", "serve", "--port", "0", "--json"]
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            [*command, "--data", str(folder / "data")],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=environment,
-        ) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            url = json.loads(process.stdout.readline())["url"]
-            service = Service(int(url.rpartition(":")[2]), process)
-            service.ask("PUT", "/v1/collections/main", b"{}")
-            yield service
-        finally:
-            process.terminate()
-
-
 def rows(soak: Soak) -> Iterator[Row]:
     """Pictures, then texts; each with what failed, what lacked a reason, and memory."""
     many = soak.choose(long=10_000, short=200)
-    with serving(soak.folder) as service:
+    with Service(soak.folder, model="mini", log_level="ERROR") as service:
+        service.ask("PUT", "/v1/collections/main", {})
         yield from _rows("pictures", many, service, _send_pictures(service, many))
         yield from _rows("texts", many, service, _send_texts(service, many))
 
@@ -105,8 +53,8 @@ def _rows(what: str, many: int, service: Service, sending: Iterator[Tally]) -> I
     tally = Tally()
     for tally in sending:
         if before is None and tally.sent >= many / 10:
-            before = service.megabytes()
-    growth = service.megabytes() - (before or 0.0)
+            before = service.resident_mb()
+    growth = service.resident_mb() - (before or 0.0)
     against = f"{tally.sent} sent, {tally.refused} refused, slowest {tally.slowest:.1f} s"
     for failure in [*tally.failures, *tally.unexplained][:5]:
         against += f"; {failure}"
@@ -165,7 +113,7 @@ def _answer(
     started = time.monotonic()
     tally.sent += count
     try:
-        status, answer = service.ask(method, f"/v1/collections/main/{path}", sent)
+        status, answer = service.answered(method, f"/v1/collections/main/{path}", sent)
     except (OSError, HTTPException, ValueError) as error:
         _add_failure(tally, f"{method} {path[:40]}: {error!r}")
         return {}

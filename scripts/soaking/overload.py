@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.rows import Row, UnmeasuredError, at_least, at_most
-from scripts.soaking.served import cores, served
+from scripts.soaking.crowd import cores, served, told_by
 from scripts.soaking.soak import Soak
 
 TIMES = 5
@@ -23,14 +23,14 @@ def rows(soak: Soak) -> Iterator[Row]:
     seconds = soak.choose(long=60.0, short=3.0)
     quiet = soak.choose(long=10.0, short=2.0)
     with served(soak.folder / "quiet", model=MODEL) as service:
-        service.told_by("steady", 4, 1.0)
-        alone = _only(service.told_by("steady", 1, quiet))
-        capacity = _only(service.told_by("steady", 8, quiet))["count"] / quiet
+        told_by(service, "steady", 4, 1.0)
+        alone = _only(told_by(service, "steady", 1, quiet))
+        capacity = _only(told_by(service, "steady", 8, quiet))["count"] / quiet
     patience = max(1, round(alone["p99"]))
     with served(soak.folder / "full", model=MODEL, max_wait_ms=patience) as service:
-        service.told_by("steady", 4, 1.0)
+        told_by(service, "steady", 4, 1.0)
         before = service.resident_mb()
-        told = service.told_by("flood", TIMES * capacity, seconds)
+        told = told_by(service, "flood", TIMES * capacity, seconds)
         growth = service.resident_mb() - before
     yield from _judged(told, alone, capacity, growth)
 

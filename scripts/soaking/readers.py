@@ -23,7 +23,7 @@ from latent.items import Item, Modality
 from latent.settings import Settings
 from latent.wiring import open_store
 from scripts.soaking.restarted import DIM, NAME, fill, vectors
-from scripts.soaking.searching import ROOT, Searching
+from scripts.soaking.serving import ROOT, Service
 from scripts.soaking.soak import Soak
 
 QUERY = f"/v1/collections/{NAME}/query"
@@ -37,7 +37,7 @@ def rows(soak: Soak) -> Iterator[Row]:
     count = soak.choose(long=60_000, short=300)
     seconds, turns = soak.choose(long=(60.0, 10), short=(2.0, 1))
     fill(soak.folder / "data", count)
-    with Searching(soak.folder / "data", model="mini") as service:
+    with Service(soak.folder, model="mini") as service:
         quiet: list[float] = []
         busy: list[float] = []
         wrong: list[str] = []
@@ -67,7 +67,7 @@ def _p99(took: list[float]) -> float:
     return float(np.quantile(took, 0.99))
 
 
-def _read(service: Searching, seconds: float) -> tuple[list[float], list[str]]:
+def _read(service: Service, seconds: float) -> tuple[list[float], list[str]]:
     """Let readers ask for so long."""
     given = [str(service.port), QUERY, str(READERS), str(PACE), str(DIM)]
     with subprocess.Popen(
@@ -83,7 +83,7 @@ def _read(service: Searching, seconds: float) -> tuple[list[float], list[str]]:
 
 
 def _read_beside_a_writer(
-    service: Searching, soak: Soak, seconds: float, turn: int
+    service: Service, soak: Soak, seconds: float, turn: int
 ) -> tuple[list[float], list[str], int]:
     """The same, and how many writes there were meanwhile."""
     context = get_context("forkserver")

@@ -20,7 +20,7 @@ from benchmarks.rows import Row, at_most
 from latent.items import Item, Modality, Vectors
 from latent.settings import Settings
 from latent.wiring import open_store
-from scripts.soaking.searching import Searching
+from scripts.soaking.serving import Service
 from scripts.soaking.soak import Soak
 
 DIM = 384
@@ -77,10 +77,10 @@ def restarted(data: Path, kills: int, seed: int = 0) -> tuple[list[float], list[
     acknowledged: set[str] = set()
     ready: list[float] = []
     worked: list[float] = []
-    service = Searching(data, model="mini")
+    service = Service(data.parent, model="mini")
     for number in range(kills):
         _write_and_kill(service, acknowledged, chance.uniform(0.3, LONGEST), f"k{number}")
-        service = Searching(data, model="mini")
+        service = Service(data.parent, model="mini")
         ready.append(service.ready_after)
         worked.append(service.worked)
     service.end()
@@ -90,7 +90,7 @@ def restarted(data: Path, kills: int, seed: int = 0) -> tuple[list[float], list[
     return ready, worked, len(acknowledged), len(acknowledged - found.keys()) + len(flaws)
 
 
-def _write_and_kill(service: Searching, acknowledged: set[str], seconds: float, name: str) -> None:
+def _write_and_kill(service: Service, acknowledged: set[str], seconds: float, name: str) -> None:
     """Put items from several threads, and kill the service in the midst of it."""
     is_over = threading.Event()
 

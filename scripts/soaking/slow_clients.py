@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Iterator
 
 from benchmarks.rows import Row, UnmeasuredError, at_most
+from scripts.soaking.crowd import clients, cores, served, told_by
 from scripts.soaking.overload import MODEL
-from scripts.soaking.served import Served, cores, served
+from scripts.soaking.serving import Service
 from scripts.soaking.soak import Soak
 
 
@@ -18,11 +19,11 @@ def rows(soak: Soak) -> Iterator[Row]:
     without: list[float] = []
     beside: list[float] = []
     with served(soak.folder / "slow", model=MODEL) as service:
-        service.told_by("steady", 4, 1.0)
+        told_by(service, "steady", 4, 1.0)
         before = service.resident_mb()
         for _ in range(soak.choose(long=5, short=1)):
             without.append(_p99(service, seconds))
-            with service.clients("slow", count) as others:
+            with clients(service, "slow", count) as others:
                 assert others.stdout is not None
                 others.stdout.readline()
                 try:
@@ -36,8 +37,8 @@ def rows(soak: Soak) -> Iterator[Row]:
     yield Row("slow clients: memory", growth, "MB", f"beside {count:,} of them", at_most(100))
 
 
-def _p99(service: Served, seconds: float) -> float:
-    told = service.told_by("steady", 1, seconds)
+def _p99(service: Service, seconds: float) -> float:
+    told = told_by(service, "steady", 1, seconds)
     if told["wrong"] or set(told["statuses"]) != {"200"}:
         raise UnmeasuredError(f"the healthy client met {told}")
     return float(told["statuses"]["200"]["p99"])

@@ -37,22 +37,33 @@ def _indexed(store: Store, settings: Settings, photos: Path) -> None:
     index([photos, photos / "rows.csv"], collection, store.embedder(), settings)
 
 
+def examples(document: dict[str, Any], operation: dict[str, Any]) -> list[Any]:
+    """The bodies that the document shows for an operation."""
+    content = operation.get("requestBody", {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    named = schema.get("$ref", "").rsplit("/", 1)[-1]
+    found: list[Any] = document["components"]["schemas"].get(named, schema).get("examples", [])
+    return found
+
+
 def asked(client: TestClient) -> Iterator[Any]:
-    """An answer of every endpoint, well or not."""
-    paths = client.app.openapi()["paths"]  # type: ignore[attr-defined]
+    """An answer of every endpoint, well or not; also to the example of its own document."""
+    document = client.app.openapi()  # type: ignore[attr-defined]
     hits = client.post("/v1/collections/main/query", json={"query": "red", "k": 20}).json()["hits"]
     ids = [hit["id"] for hit in hits] + ["none"]
-    for path, by_method in paths.items():
+    bodies = [None, {}, {"query": "red", "explain": True, "k": 20}, {"limit": 100}]
+    for path, by_method in document["paths"].items():
         for method in by_method.keys() - {"delete"}:
+            own = examples(document, by_method[method])
             for item_id in ids if "{id}" in path else ids[:1]:
-                for body in (None, {}, {"query": "red", "explain": True, "k": 20}, {"limit": 100}):
+                for body in [*bodies, *own]:
                     where = path.format(collection="main", id=item_id, name="none")
                     yield client.request(method, where, json=body)
 
 
 def test_no_answer_holds_an_absolute_path(client: TestClient, tmp_path: Path) -> None:
     answers = list(asked(client))
-    assert len(answers) > 100
+    assert sum(answer.status_code == 200 for answer in answers) > 60
     for answer in answers:
         assert str(tmp_path) not in answer.text, answer.request.url
 
