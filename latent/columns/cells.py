@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from latent.columns.lexicon import Lexicon
 from latent.filters.language import Compare, Exists, Like, OneOf, Op, Scalar
-from latent.filters.match import is_like, value_meets
+from latent.filters.match import value_meets
+from latent.filters.patterns import pattern_of
 
 Asked = OneOf | Compare | Like | Exists
 Mask = NDArray[np.bool_]
@@ -26,7 +27,7 @@ PLAIN = {None: MISSING, "null": NULL, "false": FALSE, "true": TRUE}
 
 WIDEST = 64  # bytes of a string among the others; longer ones are kept by themselves
 MOST_ODD = 20_000  # values that are kept by themselves
-MOST_READ = 50_000  # strings that are looked at one by one for a pattern
+MOST_READ = 50_000  # strings that are looked at one by one, for a pattern with unknown signs
 
 
 class TooVariedError(Exception):
@@ -82,10 +83,11 @@ class Cells:
                 else:
                     truth[self._numbers.where(*_exact(op, than))] = True
             case Like(_, pattern):
-                if len(self._strings) > MOST_READ:
+                asked_for = pattern_of(pattern)
+                if asked_for.odd is not None and len(self._strings) > MOST_READ:
                     raise TooVariedError
-                for value, code in self._strings:
-                    truth[code] = is_like(value.decode(), pattern)
+                for lowered, codes in self._strings.lowered():
+                    truth[codes[asked_for.among(lowered)]] = True
         if not isinstance(asked, Exists):
             for odd, code in self._odd_values:
                 truth[code] = value_meets(asked, odd)

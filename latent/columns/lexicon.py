@@ -27,6 +27,7 @@ class Lexicon(Generic[V]):
         self._sorted: NDArray[np.generic] = np.empty(0, kind)
         self._codes: Codes = np.empty(0, np.int32)
         self._new: dict[V, int] = {}
+        self._lowered: NDArray[np.bytes_] | None = None  # of those that are sorted in
 
     def __len__(self) -> int:
         return len(self._sorted) + len(self._new)
@@ -34,7 +35,8 @@ class Lexicon(Generic[V]):
     @property
     def bytes(self) -> int:
         """The memory it takes, about."""
-        return int(self._sorted.nbytes + self._codes.nbytes) + 200 * len(self._new)
+        lowered = 0 if self._lowered is None else self._lowered.nbytes
+        return int(self._sorted.nbytes + self._codes.nbytes + lowered) + 200 * len(self._new)
 
     def codes(self, values: Sequence[V], first: int) -> list[int]:
         """The code of each of these different values; those that are new get `first` and on."""
@@ -62,10 +64,12 @@ class Lexicon(Generic[V]):
         others = np.array([self._new[value] for value in beside], np.int32)
         return np.concatenate([self._codes[part], others])
 
-    def __iter__(self) -> Iterator[tuple[V, int]]:
-        """Every value and its code."""
-        yield from zip(self._sorted.tolist(), self._codes.tolist(), strict=True)
-        yield from self._new.items()
+    def lowered(self) -> Iterator[tuple[NDArray[np.bytes_], Codes]]:
+        """All strings with A to Z in lower case, and their codes; some, and then the others."""
+        if self._lowered is None:
+            self._lowered = _lower(self._sorted)
+        yield self._lowered, self._codes
+        yield _lower(np.array(list(self._new), "S")), np.array(list(self._new.values()), np.int32)
 
     def _known(self, values: Sequence[V]) -> list[int]:
         """Codes, -1 for a value that is not here."""
@@ -89,4 +93,10 @@ class Lexicon(Generic[V]):
         wide = self._sorted.astype(np.result_type(self._sorted, new), copy=False)
         self._sorted = np.insert(wide, at, new)
         self._codes = np.insert(self._codes, at, codes)
+        self._lowered = None
         self._new = {}
+
+
+def _lower(strings: NDArray[np.generic]) -> NDArray[np.bytes_]:
+    lowered: NDArray[np.bytes_] = np.strings.lower(strings.astype(np.bytes_, copy=False))  # type: ignore[assignment]
+    return lowered

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from latent.filters import geo
@@ -26,11 +26,9 @@ from latent.filters.language import (
     Scalar,
     Within,
 )
+from latent.filters.patterns import is_like
 from latent.items import Item
 
-TO_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-
-_ANY, _ONE = object(), object()
 _COMPARED: dict[Op, Callable[[Any, Any], bool]] = {
     Op.GT: operator.gt,
     Op.GTE: operator.ge,
@@ -131,32 +129,3 @@ def _comparable(value: object) -> Any:
         except OverflowError:
             return math.copysign(math.inf, value)
     return value
-
-
-def _signs(pattern: str) -> Iterator[object]:
-    """The characters of a pattern, and what stands for any of them."""
-    characters = iter(pattern)
-    for character in characters:
-        if character == "\\":
-            yield next(characters)
-        else:
-            yield {"%": _ANY, "_": _ONE}.get(character, character)
-
-
-def is_like(value: str, pattern: str) -> bool:
-    """Whether a string has a pattern of `Like`; A to Z match in either case, as in SQLite."""
-    value, signs = value.translate(TO_LOWER), list(_signs(pattern.translate(TO_LOWER)))
-    at = sign = 0
-    again: tuple[int, int] | None = None  # where the last % may take one character more
-    while at < len(value):
-        if sign < len(signs) and signs[sign] is _ANY:
-            sign += 1
-            again = (sign, at)
-        elif sign < len(signs) and signs[sign] in (_ONE, value[at]):
-            at, sign = at + 1, sign + 1
-        elif again is not None:
-            sign, at = again[0], again[1] + 1
-            again = (sign, at)
-        else:
-            return False
-    return all(one is _ANY for one in signs[sign:])

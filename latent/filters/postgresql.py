@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from latent.filters import geo
 from latent.filters.language import PLACE, Compare, Like, OneOf, Op, Scalar
-from latent.filters.match import TO_LOWER
+from latent.filters.patterns import TO_LOWER
 from latent.filters.sql import FALSE, TRUE, Asked, FilterWriter, as_json
 
 UPPER, LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"

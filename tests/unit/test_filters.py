@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pages
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from latent.errors import FilterError
 from latent.filters.language import (
@@ -26,7 +30,8 @@ from latent.filters.language import (
     expected_fields,
     parse,
 )
-from latent.filters.match import is_like, matches
+from latent.filters.match import matches
+from latent.filters.patterns import TO_LOWER, is_like, pattern_of
 from latent.items import JSON, Item, Modality
 
 
@@ -272,8 +277,29 @@ def test_patterns_are_those_of_sql(value: str, pattern: str, expected: bool) -> 
     assert is_like(value, pattern) is expected
 
 
-def test_a_hostile_pattern_takes_no_time() -> None:
-    assert not is_like("a" * 20_000, "%a" * 200 + "b")
+@pytest.mark.parametrize("sign", ["a", "_", "a_"])
+def test_a_hostile_pattern_takes_no_time(sign: str) -> None:
+    assert not is_like("a" * 20_000, f"%{sign}" * 200 + "b")
+
+
+LIKE = st.text("abAB\u00e9%_.*", max_size=8).map(lambda text: text.replace(".", "\\%"))
+
+
+@given(LIKE, st.lists(st.text("abAB\u00e9%.*\n", max_size=8), max_size=6))
+def test_patterns_say_of_many_texts_what_sqlite_says_of_each(
+    pattern: str, texts: list[str]
+) -> None:
+    with closing(sqlite3.connect(":memory:")) as database:
+        query = "SELECT ? LIKE ? ESCAPE '\\'"
+        expected = [bool(database.execute(query, (one, pattern)).fetchone()[0]) for one in texts]
+    assert [is_like(one, pattern) for one in texts] == expected
+    lowered = np.array([one.translate(TO_LOWER).encode() for one in texts], np.bytes_)
+    assert pattern_of(pattern).among(lowered).tolist() == expected
+
+
+def test_a_pattern_with_a_nul_is_in_no_text_without_one() -> None:
+    assert not pattern_of("%a\0").among(np.array([b"a", b"ba"])).any()
+    assert is_like("ba\0", "%a\0")
 
 
 def test_the_page_has_every_word_and_its_examples_are_understood() -> None:
