@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from latent.models.places import without_places
+from service.explore.buildings import Building
 from service.explore.projecting import Method
-from service.explore.surveys import Building, Survey
+from service.explore.surveys import Survey
 
 State = Literal["none", "building", "failed", "ready"]
 

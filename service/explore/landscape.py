@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from service.explore.projecting import (
 from service.explore.vocabulary import Vocabulary
 
 FILE, FORM = "landscape.kept", "landscape 1"
+Version: TypeAlias = tuple[int, int, int] | None
 
 Progress = Callable[[str, float], None]
 """Told which step is at work, and how much of all is done, from 0 to 1."""
@@ -188,6 +189,15 @@ def save(folder: Path, landscape: Landscape) -> None:
         "means": _stacked(list(landscape.means.values())),
     }
     kept.save(folder / FILE, FORM, about, arrays)
+
+
+def version(folder: Path) -> Version:
+    """Tells whether somebody has kept another since; None where there is none."""
+    try:
+        status = (folder / FILE).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def load(folder: Path) -> Landscape | None:

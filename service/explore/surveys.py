@@ -1,6 +1,7 @@
 """Landscapes of collections as they are now: kept in memory, followed, built one at a time.
 
-Building goes on in a thread of its own and can be asked how far it is. Knows nothing about how a
+Building goes on in a thread of its own; `buildings` tells how far it is. One that another process
+has built takes the place of that in memory. Knows nothing about how a
 landscape is found.
 """
 
@@ -9,12 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latent.collection import Collection
+from latent.collection import VIEWS, Collection
 from latent.errors import (
     ModelUnavailableError,
     NearfieldError,
@@ -26,6 +27,7 @@ from latent.errors import (
 from latent.items import Modality
 from latent.store import Store
 from service.explore import landscape
+from service.explore.buildings import Building, Buildings
 from service.explore.cloud import Cloud, cloud_of
 from service.explore.landscape import Landscape
 from service.explore.projecting import Method, best_method, require
@@ -56,15 +58,6 @@ class Survey:
         return self.ids[place] if place < len(keys) and keys[place] == key else None
 
 
-@dataclass(frozen=True, slots=True)
-class Building:
-    """How far a landscape is, from 0 to 1; `failure` says why it was given up."""
-
-    step: str = "waiting"
-    done: float = 0.0
-    failure: str | None = None
-
-
 class Surveys:
     """The landscapes of a store. Safe to use from many threads."""
 
@@ -73,8 +66,8 @@ class Surveys:
         self._keeping = threading.Lock()
         self._turns: dict[str, threading.Lock] = {}
         self._surveys: dict[str, Survey] = {}
-        self._buildings: dict[str, Building] = {}
-        self._at_work = threading.Lock()
+        self._versions: dict[str, landscape.Version] = {}
+        self._buildings = Buildings(store.settings.data / VIEWS)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -88,7 +81,10 @@ class Surveys:
         """The landscape as it is now; None where none was built."""
         uid, sequence = collection.views.name, collection.sequence
         with self._turn(uid):  # two that ask for one map need it followed once
-            held = self._surveys.get(uid)
+            version = landscape.version(collection.views)
+            # Another process may have built one since; where it is gone, ours will do.
+            is_ours = version is None or version == self._versions.get(uid)
+            held = self._surveys.get(uid) if is_ours else None
             if held is not None and held.sequence == sequence:
                 return held
             before = held.landscape if held is not None else landscape.load(collection.views)
@@ -98,7 +94,7 @@ class Surveys:
             now = landscape.followed(before, cloud)
             if now is not before:
                 _keep(collection, now)
-            return self._hold(uid, now, cloud)
+            return self._hold(collection, now, cloud)
 
     def seen(self, collection: Collection) -> Survey | None:
         """The landscape as somebody saw it last, which takes no time; else as it is now."""
@@ -106,7 +102,7 @@ class Surveys:
 
     def building(self, collection: Collection) -> Building | None:
         """How far it is being built; None where it is not."""
-        return self._buildings.get(collection.views.name)
+        return self._buildings.of(collection.views.name)
 
     def begin(self, collection: Collection, method: Method | None = None) -> Building:
         """Build it anew in the background, unless that is being done.
@@ -117,18 +113,17 @@ class Surveys:
         """
         require(method or best_method())
         uid = collection.views.name
-        if not self._at_work.acquire(blocking=False):
-            known = self._buildings.get(uid)
+        if not self._buildings.begin(uid):
+            known = self._buildings.of(uid)
             if known is not None and known.failure is None:
                 return known
             raise OverloadedError("another map is being built; try later", WAIT)
-        self._buildings[uid] = Building()
         thread = threading.Thread(
             target=self._build_quietly, args=(collection, method), name="landscape", daemon=True
         )
         self._threads = [one for one in self._threads if one.is_alive()] + [thread]
         thread.start()
-        return self._buildings[uid]
+        return Building()
 
     def build(
         self,
@@ -155,7 +150,7 @@ class Surveys:
         )
         landscape.save(collection.views, made)
         with self._turn(collection.views.name):
-            return self._hold(collection.views.name, made, cloud)
+            return self._hold(collection, made, cloud)
 
     def vocabulary(self, collection: Collection) -> Vocabulary | None:
         """Everyday words in the collection's space.
@@ -173,13 +168,16 @@ class Surveys:
         with self._keeping:
             return self._turns.setdefault(uid, threading.Lock())
 
-    def _hold(self, uid: str, now: Landscape, cloud: Cloud) -> Survey:
+    def _hold(self, collection: Collection, now: Landscape, cloud: Cloud) -> Survey:
+        uid = collection.views.name
         held = Survey(now, cloud.sequence, cloud.ids, cloud.of(Modality.TEXT))
         there = self._store.uids()
         with self._keeping:
             self._surveys = {one: kept for one, kept in self._surveys.items() if one in there}
             self._turns = {one: turn for one, turn in self._turns.items() if one in there}
             self._surveys[uid] = held
+            self._versions = {one: kept for one, kept in self._versions.items() if one in there}
+            self._versions[uid] = landscape.version(collection.views)
         return held
 
     def _build_quietly(self, collection: Collection, method: Method | None) -> None:
@@ -188,20 +186,21 @@ class Surveys:
         def progress(step: str, done: float) -> None:
             if self._stop.is_set():
                 raise StoppedError("the service ends")
-            self._buildings[uid] = Building(step, done)
+            self._buildings.tell(uid, Building(step, done))
 
+        failure: str | None = None
         try:
             self.build(collection, method, progress=progress)
-            del self._buildings[uid]
+        except StoppedError as error:
+            log.warning("the map of %r was not built: %s", collection.name, error)
         except NearfieldError as error:
             log.warning("the map of %r was not built: %s", collection.name, error)
-            self._buildings[uid] = replace(self._buildings[uid], failure=str(error))
+            failure = str(error)
         except Exception:
             log.exception("the map of %r was not built", collection.name)
             failure = "building failed; the log of the service has the details"
-            self._buildings[uid] = replace(self._buildings[uid], failure=failure)
         finally:
-            self._at_work.release()
+            self._buildings.end(failure)
 
 
 def _keep(collection: Collection, now: Landscape) -> None:

@@ -363,3 +363,18 @@ def test_a_map_that_is_followed_keeps_nobody_from_another(store: Store) -> None:
     assert other is not None
     assert found is not None
     assert "late" in found.ids
+
+
+def test_a_map_that_another_process_has_built_takes_the_place_of_the_old_one(
+    store: Store,
+) -> None:
+    collection = filled(store, blobs(20, 20))
+    here, there = Surveys(store), Surveys(store)
+    first = here.build(collection, Method.PCA)
+    assert here.of(collection) is first
+    second = there.build(collection, Method.PCA)
+    seen = here.of(collection)
+    assert seen is not None
+    assert seen is not first
+    assert seen.landscape.about.made_at == second.landscape.about.made_at
+    assert here.of(collection) is seen
