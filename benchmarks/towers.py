@@ -27,11 +27,13 @@ AT_ONCE = 32
 
 
 def one_text(bench: Bench) -> Iterator[Row]:
-    """A short query, from its words to its vector; the fastest form that keeps its parity."""
+    """A short query, from its words to its vector; the fastest form that keeps its parity.
+
+    With all threads on both sides, and with one, which is what a busy service has for a query.
+    """
     import open_clip
     import torch
 
-    torch.set_num_threads(bench.threads)
     model, tokenizer = bench.eager, open_clip.get_tokenizer(ARCHITECTURE)
 
     def eager() -> Vectors:
@@ -39,41 +41,43 @@ def one_text(bench: Bench) -> Iterator[Row]:
             rows: Vectors = model.encode_text(tokenizer([TEXT]), normalize=True).numpy()
         return rows
 
-    found: list[tuple[float, float, str]] = []
+    good: list[tuple[float, str]] = []
+    ratios: dict[tuple[str, int], float] = {}
     for precision in (FLOAT32, INT8):
         name = f"{ARCHITECTURE}: one text query, {precision}"
         try:
-            ours = bench.embedder(f"compiled:{bench.compiled(precision)}")
+            folder = bench.compiled(precision)
         except UnmeasuredError as error:
             yield unmeasured(name, str(error))
             continue
-        took = in_turn(
-            {"eager": eager, "ours": lambda ours=ours: ours.embed_texts([TEXT])},  # type: ignore[misc]
-            rounds=10 * bench.rounds,
-        )
-        ratio = took["eager"] / took["ours"]
+        for threads in (bench.threads, 1):
+            torch.set_num_threads(threads)
+            ours = bench.embedder(f"compiled:{folder}", threads=threads)
+            sides = {"eager": eager, "ours": lambda ours=ours: ours.embed_texts([TEXT])}  # type: ignore[misc]
+            took = in_turn(sides, rounds=10 * bench.rounds)
+            ratios[precision, threads] = took["eager"] / took["ours"]
+            told = f"{1e3 * took['ours']:.2f} ms against {1e3 * took['eager']:.2f} of eager"
+            yield Row(f"{name}, {_each(threads)}", ratios[precision, threads], "×", told)
+        worked = in_turn(sides, rounds=5 * bench.rounds, clock=time.process_time)
+        told = f"{1e3 * worked['ours']:.2f} ms against {1e3 * worked['eager']:.2f}, one thread each"
+        yield Row(f"{name}: in processor time", worked["eager"] / worked["ours"], "×", told)
         cosine = _least_cosine(eager(), ours.embed_texts([TEXT]))
-        against = f"{1e3 * took['eager']:.2f} ms of open_clip eager ({named('open_clip_torch')})"
-        yield Row(name, ratio, "×", f"{1e3 * took['ours']:.2f} ms against {against}")
         yield Row(f"{name}: parity", cosine, "cosine", "the vector of eager")
-        found.append((ratio, cosine, precision))
-        alone = bench.embedder(f"compiled:{bench.compiled(precision)}", threads=1)
-        torch.set_num_threads(1)
-        took = in_turn(
-            {"eager": eager, "ours": lambda alone=alone: alone.embed_texts([TEXT])},  # type: ignore[misc]
-            rounds=5 * bench.rounds,
-            clock=time.process_time,
-        )
-        torch.set_num_threads(bench.threads)
-        told = f"{1e3 * took['ours']:.2f} ms against {1e3 * took['eager']:.2f}, one thread each"
-        yield Row(f"{name}: in processor time", took["eager"] / took["ours"], "×", told)
-    good = [one for one in found if TEXT_PARITY.is_met(one[1])] or found
+        good.append((cosine, precision))
+    torch.set_num_threads(bench.threads)
     if not good:
         raise UnmeasuredError("no compiled form")
-    ratio, cosine, precision = max(good)
     other = named("open_clip_torch", "torch")
-    yield Row(f"{ARCHITECTURE}: one text query", ratio, "×", f"{other}; {precision}", TEXT_FASTER)
+    held = [one for one in good if TEXT_PARITY.is_met(one[0])] or good
+    cosine, precision = max(held, key=lambda one: ratios[one[1], bench.threads])
+    for threads in (bench.threads, 1):
+        name = f"{ARCHITECTURE}: one text query, {_each(threads)}"
+        yield Row(name, ratios[precision, threads], "×", f"{other}; {precision}", TEXT_FASTER)
     yield Row(f"{ARCHITECTURE}: one text query: parity", cosine, "cosine", precision, TEXT_PARITY)
+
+
+def _each(threads: int) -> str:
+    return "one thread each" if threads == 1 else f"{threads} threads each"
 
 
 def pictures(bench: Bench) -> Iterator[Row]:

@@ -105,11 +105,13 @@ class CompiledEmbedder:
 
     def picture_feeds(self, pictures: Sequence[Prepared]) -> list[Feed]:
         """What the runs of the image tower take, in order."""
+        count, threads = len(pictures), self._threads
+        rounds = -(-count // (PICTURES_AT_ONCE * threads))
+        runs = min(count, rounds * threads)  # as many for each thread, and about as large
         feeds: list[Feed] = []
-        many = min(PICTURES_AT_ONCE, -(-len(pictures) // self._threads))
-        for start in range(0, len(pictures), many or 1):
-            some = [np.asarray(one, dtype=np.uint8) for one in pictures[start : start + many]]
-            feeds.append({"pixels": np.stack(some)})
+        for run in range(runs):
+            some = pictures[run * count // runs : (run + 1) * count // runs]
+            feeds.append({"pixels": np.stack([np.asarray(one, dtype=np.uint8) for one in some])})
         return feeds
 
     def text_feeds(self, texts: Sequence[str]) -> tuple[list[list[int]], list[Feed]]:
