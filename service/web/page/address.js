@@ -6,14 +6,16 @@
 
 export const EMPTY = {
   collection: "", words: "", parts: [], filter: {}, concepts: {}, area: [], modality: "", sort: "", item: "",
-  all: false, view: "", why: false, group: "",
+  all: false, view: "", why: false, group: "", teach: false,
+  from: "", to: "",
 };
 
 export const NARROW = { filter: {}, concepts: {}, area: [], modality: "" };
 
-const PLAIN = { c: "collection", q: "words", kind: "modality", sort: "sort", item: "item", view: "view", group: "group" };
+const PLAIN = { c: "collection", q: "words", kind: "modality", sort: "sort", item: "item", view: "view", group: "group",
+  from: "from", to: "to" };
 
-const FLAGS = ["all", "why"];
+const FLAGS = ["all", "why", "teach"];
 
 export function read(hash) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));

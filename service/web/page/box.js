@@ -66,9 +66,10 @@ function chip(state, part, number, change) {
 }
 
 const nameOf = (part, number) =>
-  part.text ? `“${part.text}”` : part.image ? `the picture (part ${number + 1})` : `the item ${part.id}`;
+  part.text ? `“${part.text}”` : part.concept ? `the concept ${part.concept}` : part.image ? `the picture (part ${number + 1})` : `the item ${part.id}`;
 
 function face(state, part) {
+  if (part.concept) return el("span", { class: "said concept" }, part.concept);
   if (part.text) return el("span", { class: "said" }, part.text);
   if (part.image) return el("img", { src: dataUrl(part.image), alt: "A picture of yours" });
   const holder = el("span", { class: "thumb", title: part.id });

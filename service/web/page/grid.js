@@ -6,10 +6,15 @@ import { picture } from "./service.js";
 
 export class Grid {
   #root; #open; #near; #items = []; #laid = { rows: [], height: 0 }; #shown = new Map();
-  #current = 0; #collection = ""; #rowOf = []; #asked = false;
+  #current = 0; #collection = ""; #rowOf = []; #asked = false; #mark; #markOf;
 
-  /** `open(item)` is called for a hit that is chosen, `near()` when the end comes into sight. */
-  constructor(root, { open, near }) {
+  /**
+   * `open(item)` is called for a hit that is chosen, `near()` when the end comes into sight, `mark(item, as)`
+   * for y and n; `markOf(id)` says what an item is marked.
+   */
+  constructor(root, { open, near, mark, markOf }) {
+    this.#mark = mark;
+    this.#markOf = markOf;
     this.#root = root;
     this.#open = open;
     this.#near = near;
@@ -32,6 +37,18 @@ export class Grid {
   add(items) {
     this.#items = [...this.#items, ...items];
     this.#lay();
+  }
+
+  /** Show marks as they are now. */
+  marked() {
+    this.#shown.forEach((made, index) => this.#label(made.firstChild, this.#items[index]));
+  }
+
+  #label(button, item) {
+    const mark = this.#markOf(item.id);
+    button.classList.toggle("yes", mark === true);
+    button.classList.toggle("no", mark === false);
+    button.setAttribute("aria-label", said(item) + (mark === undefined ? "" : mark ? ", marked yes" : ", marked no"));
   }
 
   focus(index = this.#current) {
@@ -109,6 +126,7 @@ export class Grid {
       onfocus: () => { this.#current = index; },
       ondragstart: (event) => event.dataTransfer.setData("application/x-nearfield-id", item.id),
     }, ...inside(this.#collection, item));
+    this.#label(button, item);
     const made = el("li", { "aria-posinset": index + 1, "aria-setsize": this.#items.length }, button);
     this.#root.append(made);
     this.#shown.set(index, made);
@@ -121,6 +139,7 @@ export class Grid {
       ArrowDown: () => this.#across(1), ArrowUp: () => this.#across(-1),
       Home: () => 0, End: () => this.#items.length - 1,
     }[event.key];
+    if ("yn".includes(event.key)) this.#mark(this.#items[this.#current], event.key === "y");
     if (!to || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     if (event.key === "ArrowUp" && this.#rowOf[this.#current] === 0) document.getElementById("words").focus();

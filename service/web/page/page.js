@@ -3,6 +3,7 @@
 import { EMPTY, isNarrow, question, read, write } from "./address.js";
 import { showParts, shrunk } from "./box.js";
 import { showCollections } from "./collections.js";
+import { Concepts } from "./concepts.js";
 import { takeDrops } from "./drops.js";
 import { byId, el, fill, plural } from "./elements.js";
 import { facets, humanly, showChosen, showFilters } from "./filters.js";
@@ -10,25 +11,39 @@ import { Grid } from "./grid.js";
 import { showHit } from "./hit.js";
 import { askForKey } from "./keys.js";
 import { MapView } from "./map.js";
+import { showMeanings } from "./meanings.js";
 import { Search } from "./search.js";
 import { ask } from "./service.js";
 import { showUploads } from "./uploads.js";
 
+const SETTLED = 600; // milliseconds after which nobody types any more
 const PAUSE = 60; // milliseconds after a key, so that a fast typist asks once
+
+const AXIS = "~"; // the name of a field cannot be this alone
 
 let state = read(location.hash);
 let collections = [];
 let meant = []; // hits that light up on the map: none where nothing was asked, or nothing matches
-let typing = 0;
+let typing = 0, saying = 0;
 let moving = ""; // what is being typed or moved
-const grid = new Grid(byId("grid"), { open: (item) => go({ item: item.id }), near: () => search.more() });
+const teaching = new Concepts({
+  go: {
+    search: (name) => go({ ...bare(), teach: state.teach, parts: [{ weight: 1, concept: name }] }),
+    only: (name, least) => go({ concepts: { ...state.concepts, [name]: least } }),
+  },
+  marked: () => grid.marked(), needKey: (error) => askForKey(error.message, begun),
+});
+const grid = new Grid(byId("grid"), {
+  open: (item) => (teaching.isOpen ? teaching.mark(item.id) : go({ item: item.id })), near: () => search.more(),
+  mark: (item, as) => { if (teaching.isOpen) teaching.mark(item.id, as); }, markOf: (id) => teaching.of(id),
+});
 const search = new Search({ grid, go, failed: (error) => failed(error), shown });
 
 const map = new MapView({ open: (id) => go({ item: id }), enter: (group) => go({ group }), within: (area) => go({ area }) });
 
 // --- the state ----------------------------------------------------------------------------------
 
-const KEEPS = new Set(["item", "view", "why", "group"]); // what these change, the hits do not
+const KEEPS = new Set(["item", "view", "why", "group", "teach"]); // what these change, the hits do not
 
 /** Change the state; `settled: false` while something is still being moved or typed. */
 function go(change, { settled = true } = {}) {
@@ -48,6 +63,7 @@ function follow(before) {
   const isAnew = changed.some((name) => !KEEPS.has(name));
   if (isAnew || !changed.length) show();
   if (changed.includes("view") || changed.includes("group")) showView();
+  if (changed.includes("teach") || (state.teach && changed.includes("collection"))) showConcepts();
   if (changed.includes("item")) showItem();
   else if (changed.includes("why") && byId("hit").open) byId("hit").look(state.why);
 }
@@ -75,13 +91,28 @@ function show() {
     button.setAttribute("aria-pressed", String(button.dataset.modality === state.modality));
   }
   document.title = state.words ? `${state.words} – Nearfield` : "Nearfield";
-  byId("sorting").hidden = !question(state);
+  byId("meanings").hidden = !question(state);
+  byId("axis").hidden = !state.from;
+  for (const end of ["from", "to"]) if (state[end]) byId(`axis-${end}`).value = state[end];
   search.run(state, narrow);
 }
 
 function shown(asked, items, areMeant) {
   meant = areMeant ? items : [];
+  clearTimeout(saying);
+  fill(byId("meanings"));
+  if (areMeant && question(asked)) {
+    saying = setTimeout(() => {
+      if (asked === state) showMeanings(asked, items, (part) => go({ parts: [...state.parts, part] })).catch(() => fill(byId("meanings")));
+    }, SETTLED);
+  }
   if (state.view === "map") showView();
+}
+
+function showConcepts() {
+  byId("taught").setAttribute("aria-pressed", String(state.teach));
+  if (state.teach) teaching.show(state.collection).catch(failed);
+  else teaching.hide();
 }
 
 /** The hits as a grid, or on the map: two views of the same state. */
@@ -103,12 +134,13 @@ async function narrow(asked, signal) {
   showFilters(asked, found, (filter) => go({ filter }));
   const sorts = found.fields.filter((one) => one.kind !== "flag" && one.distinct > 1).map((one) => one.field);
   if (asked.sort && !sorts.includes(asked.sort.split(":")[0])) sorts.push(asked.sort.split(":")[0]);
-  const options = [["", "by relevance"]];
+  const options = [["", question(asked) ? "by relevance" : "as they came"], [AXIS, "from one thing to another"]];
+  if (!question(asked)) sorts.length = 0;
   for (const field of sorts.sort()) {
     options.push([field, `${humanly(field)}, upwards`], [`${field}:desc`, `${humanly(field)}, downwards`]);
   }
   byId("sort").replaceChildren(...options.map(([value, name]) => el("option", { value }, name)));
-  byId("sort").value = asked.sort;
+  byId("sort").value = asked.from ? AXIS : asked.sort;
 }
 
 async function showItem() {
@@ -212,7 +244,17 @@ byId("collection").addEventListener("change", (event) => {
   byId("words").value = state.words;
   go({ ...bare(), collection: event.target.value, words: state.words });
 });
-byId("sort").addEventListener("change", (event) => go({ sort: event.target.value }));
+byId("sort").addEventListener("change", (event) => {
+  const isAxis = event.target.value === AXIS;
+  byId("axis").hidden = !isAxis;
+  if (isAxis) byId("axis-from").focus();
+  else go({ sort: event.target.value, from: "", to: "" });
+});
+byId("axis").addEventListener("submit", (event) => {
+  event.preventDefault();
+  go({ sort: "", from: byId("axis-from").value.trim(), to: byId("axis-to").value.trim() });
+});
+byId("taught").addEventListener("click", () => go({ teach: !state.teach }));
 byId("mapped").addEventListener("click", () => go({ view: state.view === "map" ? "" : "map" }));
 byId("add").addEventListener("click", () => add([]));
 byId("about").addEventListener("click", async () => {
@@ -287,6 +329,7 @@ async function begun() {
   }
   state = named(state);
   await show();
+  if (state.teach) showConcepts();
   if (state.item) showItem();
 }
 

@@ -5,6 +5,8 @@ import { byId, el, fill, plural } from "./elements.js";
 import { ask, at } from "./service.js";
 
 const PAGE = 100; // hits asked for at once
+const MOST = 300; // hits that are sorted from one thing to another
+const ENDS = 100; // items at each end, where nothing is asked
 const NEAREST = 24; // shown where nothing matches
 
 export class Search {
@@ -47,13 +49,15 @@ export class Search {
 
   async #hits(asked, signal) {
     const query = question(asked);
-    if (!query) return this.#browse(asked, signal);
-    const body = { query, k: PAGE, ...narrowed(asked) };
+    const isAlong = asked.from && asked.to;
+    if (!query) return isAlong ? this.#ends(asked, signal) : this.#browse(asked, signal);
+    const body = { query, k: isAlong ? MOST : PAGE, ...narrowed(asked) };
     if (asked.sort) body.sort_by = asked.sort;
     if (asked.all) body.min_relevance = 0;
     const answer = await ask(at(asked.collection, "/query"), { body, signal });
     if (!answer.match && !asked.all) return this.#nothing(asked, body, answer, signal);
     byId("nothing").hidden = true;
+    if (isAlong) return this.#sorted(asked, answer.hits, signal);
     this.#begin(asked, answer.hits);
     const said = () => {
       byId("status").textContent = plural(this.#grid.items.length, "hit", "hits") + (this.#next ? " so far" : "");
@@ -63,6 +67,30 @@ export class Search {
     };
     this.#paged(asked, "/query", body, answer, signal, said);
     return undefined;
+  }
+
+  /** The hits from one thing to another. */
+  async #sorted(asked, hits, signal) {
+    const body = { between: [asked.from, asked.to], k: 1, ids: hits.map((one) => one.id) };
+    const { sorted } = await ask(at(asked.collection, "/axis"), { body, signal });
+    const by = new Map(hits.map((one) => [one.id, one]));
+    byId("status").textContent = `${plural(hits.length, "hit", "hits")}, from “${asked.from}” to “${asked.to}”`;
+    byId("end").replaceChildren();
+    this.#begin(asked, sorted.map((one) => by.get(one.id)));
+  }
+
+  /** Nothing is asked: what lies furthest towards either end. */
+  async #ends(asked, signal) {
+    const { modality, filter } = asked;
+    const body = { between: [asked.from, asked.to], k: ENDS, ...(modality ? { modality } : {}), ...(Object.keys(filter).length ? { filter } : {}) };
+    const { start, end } = await ask(at(asked.collection, "/axis"), { body, signal });
+    const first = new Set(start.map((one) => one.id));
+    const items = [...start, ...end.filter((one) => !first.has(one.id)).reverse()];
+    byId("nothing").hidden = items.length > 0;
+    byId("nothing").replaceChildren(...(items.length ? [] : this.#empty(asked)));
+    byId("status").textContent = items.length ? `Furthest towards “${asked.from}” and “${asked.to}”` : "";
+    byId("end").replaceChildren();
+    this.#begin(asked, items);
   }
 
   /** Nothing is asked: everything, in order of arrival. */
