@@ -60,6 +60,7 @@ class Catalog:
         self._words = words_of(engine.dialect.name)
         self._heads = Heads(engine)
         self._kept = KeptItems()
+        self._counts: dict[str, tuple[int, Counts]] = {}
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -116,6 +117,7 @@ class Catalog:
 
     def remove(self, entry: Entry) -> None:
         """Delete a collection and all that is in it."""
+        self._counts.pop(entry.uid, None)
         with self._writing() as connection:
             self._words.remove(connection, entry)
             vector_table.drop_all(connection, entry.id)
@@ -175,7 +177,18 @@ class Catalog:
         return now
 
     def counts(self, entry: Entry) -> Counts:
-        """How many items of each modality, and how many sources failed."""
+        """How many items of each modality, and how many sources failed.
+
+        Counted again only when somebody has written: whoever watches a service asks all day.
+        """
+        sequence, counts = self._counts.get(entry.uid, (-1, Counts()))
+        if sequence != self.sequence(entry):
+            sequence, counts = self._counted(entry)
+            self._counts[entry.uid] = sequence, counts
+        return counts
+
+    def _counted(self, entry: Entry) -> tuple[int, Counts]:
+        """The counts, and the number of the sequence at which they hold."""
         by_modality = (
             select(items.c.modality, func.count())
             .where(items.c.collection_id == entry.id)
@@ -185,9 +198,10 @@ class Catalog:
             sources.c.collection_id == entry.id, sources.c.failure.is_not(None)
         )
         with self._reading() as connection:
+            number = reads.sequence(connection, entry)
             found = {row[0]: row[1] for row in connection.execute(by_modality)}
             broken = connection.execute(failed).scalar_one()
-        return Counts(found.get(Modality.IMAGE, 0), found.get(Modality.TEXT, 0), broken)
+        return number, Counts(found.get(Modality.IMAGE, 0), found.get(Modality.TEXT, 0), broken)
 
     # --- writing ------------------------------------------------------------------------------
 

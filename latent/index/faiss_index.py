@@ -28,7 +28,7 @@ MANY = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class State:
     """All a search needs, taken at one moment; `alive` are the rows of the base still current.
 
     None where all are; `masked` counts the others.
@@ -43,7 +43,7 @@ class _State:
         """Those of the positions that are still current."""
         return positions if self.alive is None else positions[_are_set(self.alive, positions)]
 
-    def without(self, positions: NDArray[np.int64], delta: View) -> _State:
+    def without(self, positions: NDArray[np.int64], delta: View) -> State:
         """The same with some rows masked, beside another delta."""
         gone = self.living(positions)
         if not len(gone):
@@ -54,7 +54,7 @@ class _State:
         else:
             bits = self.alive.copy()
         np.bitwise_and.at(bits, gone >> 3, ~_bit_of(gone))
-        return _State(self.base, bits, self.masked + len(gone), delta)
+        return State(self.base, bits, self.masked + len(gone), delta)
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -62,6 +62,21 @@ class _State:
         if self.alive is None:
             return np.arange(len(self.base.keys))
         return _positions_in(self.alive, len(self.base.keys))
+
+    def keys(self) -> Keys:
+        """The keys of everything that is held, ascending."""
+        return np.sort(np.concatenate([self.base.keys[self.rows], self.delta.living()[0]]))
+
+    def vectors_of(self, keys: Keys) -> tuple[Keys, Vectors]:
+        """Those of the keys that are here, ascending, and their vectors."""
+        places = self.living(self.base.positions(keys))
+        new_keys, new_vectors = self.delta.living(keys)
+        found = np.concatenate([self.base.keys[places], new_keys])
+        vectors = np.concatenate([self.base.vectors[places], new_vectors])
+        if self.base.pages is not None:
+            self.base.pages.looked_up(len(places))
+        order = np.argsort(found)
+        return found[order], vectors[order]
 
 
 class FaissIndex:
@@ -71,14 +86,19 @@ class FaissIndex:
         self._dim = int(base.vectors.shape[1])
         self._writing = threading.Lock()
         self._delta = ExactIndex(self._dim)
-        self._state = _State(base, None, 0, self._delta.view)
-        self._scopes: dict[int, tuple[_State, Keys, _Scope]] = {}
+        self._state = State(base, None, 0, self._delta.view)
+        self._scopes: dict[int, tuple[State, Keys, _Scope]] = {}
         self._products = BaseProducts(base)
         self.changes = 0
 
     @property
     def dim(self) -> int:
         return self._dim
+
+    @property
+    def state(self) -> State:
+        """What is held right now, and stays as it is while others write."""
+        return self._state
 
     @property
     def base(self) -> Base:
@@ -101,8 +121,7 @@ class FaissIndex:
 
     def keys(self) -> Keys:
         """The keys of everything that is held, ascending."""
-        state = self._state
-        return np.sort(np.concatenate([state.base.keys[state.rows], state.delta.living()[0]]))
+        return self._state.keys()
 
     def held(self) -> tuple[Keys, Vectors]:
         """Everything that is held: keys ascending, and their vectors."""
@@ -166,7 +185,7 @@ class FaissIndex:
                 state.base.pages.looked_up(trace.candidates)
         return found
 
-    def _scope(self, state: _State, only: Keys | None) -> _Scope:
+    def _scope(self, state: State, only: Keys | None) -> _Scope:
         """What a search may find; a filter is often asked again while nothing is written."""
         if only is None:
             return _Scope(state.base, len(state.base.keys) - state.masked, alive=state.alive)
@@ -181,15 +200,7 @@ class FaissIndex:
 
     def vectors_of(self, keys: Keys) -> tuple[Keys, Vectors]:
         """Those of the keys that are here, ascending, and their vectors."""
-        state = self._state
-        places = state.living(state.base.positions(keys))
-        new_keys, new_vectors = state.delta.living(keys)
-        found = np.concatenate([state.base.keys[places], new_keys])
-        vectors = np.concatenate([state.base.vectors[places], new_vectors])
-        if state.base.pages is not None:
-            state.base.pages.looked_up(len(places))
-        order = np.argsort(found)
-        return found[order], vectors[order]
+        return self._state.vectors_of(keys)
 
 
 @dataclass(frozen=True)
@@ -219,7 +230,7 @@ class _Scope:
         return np.packbits(is_allowed, bitorder="little")
 
 
-def _filtered(state: _State, only: Keys) -> _Scope:
+def _filtered(state: State, only: Keys) -> _Scope:
     base = state.base
     if 8 * len(only) < len(base.keys):
         rows = state.living(base.positions(only))

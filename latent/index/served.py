@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from latent.catalog.catalog import Catalog
-from latent.catalog.changes import Changes, Written
+from latent.catalog.changes import Changes, Everything, Written
 from latent.catalog.rows import Entry
 from latent.disk import storage_error
 from latent.errors import StoreError, UnknownCollectionError
@@ -24,7 +25,7 @@ from latent.index import snapshot
 from latent.index.acknowledged import Acknowledged, behind
 from latent.index.bases import Kind, Quantisation, empty_base
 from latent.index.building import VECTORS, Builder, Task, make, write_questions
-from latent.index.faiss_index import FaissIndex
+from latent.index.faiss_index import FaissIndex, State
 from latent.index.questions import InWords, questions_for
 from latent.index.recall import Contract
 from latent.index.snapshot import Snapshot
@@ -180,26 +181,19 @@ class ServedIndex:
             last = self._acknowledged.read()  # before the truth, which only goes on
         except StoreError as error:
             yield None, str(error)
-        truth, index = self.at_one_moment()
-        if last > truth.sequence:
-            yield None, behind(truth.sequence, last)
-        for flaw in snapshot.flaws(
-            self._folder, fingerprint=self._space.fingerprint, until=truth.sequence
-        ):
-            yield None, flaw
-        with np.errstate(over="ignore", invalid="ignore"):  # what is damaged may be any number
-            lengths = np.linalg.norm(truth.vectors, axis=1)
-        for key in truth.keys[~(np.abs(lengths - 1) < 1e-3)]:
-            yield int(key), "has no unit vector in the catalog"
-        keys, vectors = index.held()
-        for key in np.setdiff1d(truth.keys, keys):
-            yield int(key), "is missing from the index"
-        for key in np.setdiff1d(keys, truth.keys):
-            yield None, f"the index holds key {key}, which is no item"
-        _, here, there = np.intersect1d(truth.keys, keys, return_indices=True)
-        differs = (truth.vectors[here] != vectors[there]).any(axis=1)
-        for key in truth.keys[here[differs]]:
-            yield int(key), "has another vector in the index"
+        with self.at_one_moment() as (truth, held):
+            if last > truth.sequence:
+                yield None, behind(truth.sequence, last)
+            for flaw in snapshot.flaws(
+                self._folder, fingerprint=self._space.fingerprint, until=truth.sequence
+            ):
+                yield None, flaw
+            for key in np.setdiff1d(held.keys(), truth.keys):
+                yield None, f"the index holds key {key}, which is no item"
+            start = 0
+            for vectors in truth.parts:
+                yield from _differences(truth.keys[start : start + len(vectors)], vectors, held)
+                start += len(vectors)
 
     def repair(self) -> None:
         """Throw the snapshots away and make one anew from the catalog."""
@@ -307,16 +301,35 @@ class ServedIndex:
             return make(fresh, task)
         return self._builder.make_apart(fresh, task)
 
-    def at_one_moment(self) -> tuple[Changes, FaissIndex]:
+    @contextmanager
+    def at_one_moment(self) -> Iterator[tuple[Everything, State]]:
         """Everything in the catalog and an index of exactly that, while others may be writing."""
         while True:
             served = self.followed()
-            truth = self._catalog.changes_since(self._entry, 0)
-            if truth.sequence == served.sequence:
-                return truth, served.index
+            with self._following:
+                sequence, held = served.sequence, served.index.state
+            with self._catalog.everything(self._entry) as truth:
+                if truth.sequence == sequence:
+                    yield truth, held
+                    return
 
     def _make_folder(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, self._folder) from error
+
+
+def _differences(keys: Keys, vectors: Vectors, held: State) -> Iterator[tuple[int, str]]:
+    """What is wrong with some items, and how the index differs from them."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is damaged may be any number
+        lengths = np.linalg.norm(vectors, axis=1)
+    for key in keys[~(np.abs(lengths - 1) < 1e-3)]:
+        yield int(key), "has no unit vector in the catalog"
+    found, there = held.vectors_of(keys)
+    is_found = np.isin(keys, found)
+    for key in keys[~is_found]:
+        yield int(key), "is missing from the index"
+    differs = (vectors[is_found] != there).any(axis=1)
+    for key in found[differs]:
+        yield int(key), "has another vector in the index"

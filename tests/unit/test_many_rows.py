@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import math
 import re
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine, text
 
 from latent.catalog import fields, keywords
 from latent.catalog.database import TOGETHER, listed, written
 from latent.collection import Collection
 from latent.errors import InputError
 from latent.items import JSON, Item, Metadata, Modality
+from latent.settings import Settings
 from latent.store import Store
+from latent.wiring import CATALOG, open_store
 
 MANY = 2 * TOGETHER + 7
 
@@ -99,3 +103,40 @@ def test_of_rows_that_are_made_alike_no_field_is_overlooked(rows: Sequence[Metad
     forms = {fields.form_of(row): set(fields.names_in(row)) for row in rows}
     for row in rows:
         assert forms[fields.form_of(row)] == set(fields.names_in(row))
+
+
+def test_verify_looks_at_every_page_and_holds_none_of_the_others(settings: Settings) -> None:
+    count, dim = 20_000, 128
+    rows = np.random.default_rng(0).standard_normal((count, dim)).astype(np.float32)
+    with open_store(settings) as store:
+        collection = store.ensure("many", f"vectors:{dim}")
+        collection.put([Item(str(n), Modality.IMAGE, row) for n, row in enumerate(rows)])
+        collection.publish(force=True)
+        assert collection.verify() == []
+    engine = create_engine(f"sqlite:///{settings.data / CATALOG}")
+    with engine.begin() as connection:
+        for item_id, other in (("17", "18"), (str(count - 2), str(count - 1))):
+            of = "(SELECT key FROM items WHERE id = '{}')".format
+            vector = f"(SELECT vector FROM vectors WHERE key = {of(other)})"
+            connection.execute(
+                text(f"UPDATE vectors SET vector = {vector} WHERE key = {of(item_id)}")
+            )
+    engine.dispose()
+    with open_store(settings) as store:
+        index = store.collection("many")._index
+        index.followed()
+        tracemalloc.start()
+        flaws = [flaw for _, flaw in index.flaws()]
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert flaws == ["has another vector in the index"] * 2
+    assert peak < count * dim * 4
+
+
+def test_counts_are_those_of_now(collection: Collection) -> None:
+    assert collection.summary().texts == 0
+    for count in (3, 5):
+        collection.put(items(2020, count=count))
+        assert collection.summary().texts == collection.summary().searched == count
+    collection.drop(["0"])
+    assert collection.summary().texts == 4
