@@ -6,7 +6,8 @@ the simplified silhouette (Hruschka, de Castro and Campello, ICDM 2004). Knows n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,8 @@ BELOW = (3, 4, 5, 6, 8)
 LEAST = 5  # items of a group
 JUDGED = 4_000  # rows that a number of groups is judged by
 EXAMPLES = 8
+
+Each = Callable[[Callable[[int], Clusters], Sequence[int]], Iterable[Clusters]]
 
 OUTLYING = -2.5
 """Deviations below the usual likeness to neighbours; 6 of 1,000 normal items lie further out."""
@@ -59,18 +62,24 @@ class Outliers:
     deviations: list[float]
 
 
-def grouped(rows: Vectors) -> Grouping:
-    """The groups of rows `(n, dim)`, unit and centred, in two levels."""
+def grouped(rows: Vectors, *, threads: int = 1) -> Grouping:
+    """The groups of rows `(n, dim)`, unit and centred, in two levels.
+
+    However many threads there are, they are the same ones.
+    """
     usual = 0.8 * len(rows) ** 0.25  # 3 of 200 items, 8 of 10,000, 14 of 100,000
-    top = _split(rows, [k for k in TOP if usual <= k <= 2 * usual] or TOP[:2])
-    groups = [_group(rows, top, one, None) for one in range(len(top.centres))]
-    labels = np.zeros(len(rows), np.int64)
-    for number in range(len(top.centres)):
-        members = np.flatnonzero(top.labels == number)
-        below = _split(rows[members], BELOW)
-        labels[members] = len(groups) + below.labels
-        for one in range(len(below.centres)):
-            groups.append(_group(rows[members], below, one, number, members))
+    choices = [k for k in TOP if usual <= k <= 2 * usual] or TOP[:2]
+    with ThreadPoolExecutor(threads) as pool:
+        top = _split(rows, choices, pool.map)
+        members = [np.flatnonzero(top.labels == one) for one in range(len(top.centres))]
+        lower = pool.map(lambda some: _split(rows[some], BELOW), members)
+        groups = [_group(rows, top, one, None) for one in range(len(top.centres))]
+        labels = np.zeros(len(rows), np.int64)
+        for number, (some, below) in enumerate(zip(members, lower, strict=True)):
+            labels[some] = len(groups) + below.labels
+            inner = rows[some]
+            for one in range(len(below.centres)):
+                groups.append(_group(inner, below, one, number, some))
     return Grouping(groups, labels)
 
 
@@ -97,17 +106,17 @@ def outliers_of(near: Neighbours, *, kinds: Labels) -> Outliers:
     return Outliers(far, [round(float(deviations[place]), 2) for place in far])
 
 
-def _split(rows: Vectors, choices: Sequence[int]) -> Clusters:
-    """Rows in as many clusters as hold together best; in one where there are too few."""
+def _split(rows: Vectors, choices: Sequence[int], each: Each = map) -> Clusters:
+    """Rows in as many clusters as hold together best; in one where there are too few.
+
+    `each` tries the choices one after the other, or at the same time.
+    """
     least = max(LEAST, len(rows) // 400)
     whole = clusters_of(rows, 1) if len(rows) else None
     if whole is None or len(rows) < 4 * LEAST:
         return whole or Clusters(np.zeros(0, np.int64), rows)
-    tried = [
-        _merged(rows, clusters_of(rows, k), least)
-        for k in choices
-        if k * 2 * least <= len(rows) or k == min(choices)
-    ]
+    fit = [k for k in choices if k * 2 * least <= len(rows) or k == min(choices)]
+    tried = list(each(lambda k: _merged(rows, clusters_of(rows, k), least), fit))
     tried = [one for one in tried if len(one.centres) > 1]
     return max(tried, key=lambda one: _silhouette(rows, one), default=whole)
 

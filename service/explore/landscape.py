@@ -101,7 +101,7 @@ def built(
         rows, near, method, threads=threads, progress=_part(progress, "layout", 0.3, 0.85)
     )
     progress("groups", 0.85)
-    grouping = grouped(rows)
+    grouping = grouped(rows, threads=threads)
     naming.name(grouping, cloud, rows, vocabulary)
     progress("outliers", 0.95)
     outliers = outliers_of(near, kinds=cloud.of(Modality.TEXT).astype(np.int64))

@@ -116,6 +116,13 @@ def test_groups_hold_what_lies_together() -> None:
     assert sum(group.size for group in found.groups if group.parent is not None) == 260
 
 
+def test_groups_are_the_same_by_many_threads() -> None:
+    rows = blobs(*[40] * 8, spread=0.15)
+    one, many = (grouped(rows, threads=threads) for threads in (1, 4))
+    np.testing.assert_array_equal(one.labels, many.labels)
+    assert [group.central for group in one.groups] == [group.central for group in many.groups]
+
+
 def test_examples_are_members_the_central_ones_nearest_to_the_centre() -> None:
     rows = blobs(80, 70, 60)
     for number, group in enumerate(grouped(rows).groups):
