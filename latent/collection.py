@@ -14,6 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latent.catalog.catalog import Catalog
 from latent.catalog.changes import Change, Content, Origin, Written
@@ -66,6 +67,14 @@ class Found:
 
     hits: list[Hit]
     explain: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """Items by their vectors, `(n, dim)`, and whether each is a picture, `(n,)`."""
+
+    vectors: Vectors
+    are_images: NDArray[np.bool_]
 
 
 class Collection:
@@ -255,8 +264,26 @@ class Collection:
         Raises:
             UnknownItemError: for the first that is not there.
         """
-        rows = [item.vector for item in self.get(ids)]
-        return np.stack(rows) if rows else np.empty((0, self.space.dim), np.float32)
+        return self.located(ids).vectors
+
+    def located(self, ids: Sequence[str]) -> Located:
+        """Where items lie, in the order asked; nothing else is read of them.
+
+        Raises:
+            UnknownItemError: for the first that is not there.
+        """
+        known = self._catalog.keys(self._entry, ids)
+        if unknown := next((item_id for item_id in ids if item_id not in known), None):
+            raise UnknownItemError(self.name, unknown)
+        index, images = self._matched(None, Modality.IMAGE)
+        keys = np.array([known[item_id] for item_id in ids], np.int64)
+        there, vectors = index.vectors_of(np.unique(keys))
+        places = np.searchsorted(there, keys)
+        if len(there) < len(set(keys.tolist())):  # one went, or came, a moment ago
+            items = self.get(ids)
+            rows = np.stack([item.vector for item in items])
+            return Located(rows, np.array([item.modality is Modality.IMAGE for item in items]))
+        return Located(vectors[places], np.isin(keys, [] if images is None else images))
 
     def sample(self, n: int, *, modality: Modality | None = None, seed: int = 0) -> Vectors:
         """The vectors of n random items, `(min(n, there are), dim)`.

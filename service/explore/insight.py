@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latent.collection import Collection
+from latent.collection import Collection, Located
 from latent.errors import InputError, NearfieldError
 from latent.filters.language import Where
 from latent.items import Hit, Item, Modality, Vector, Vectors
@@ -25,6 +25,7 @@ from service.explore.vocabulary import Vocabulary
 from service.explore.why import Piece, heat_of, shares, words_of
 
 FEW = 20  # things of one kind, whose middle may be that of one of them
+SHARED = 12  # words told of what items have in common
 NEAREST = 8  # words told of each end of a direction
 
 
@@ -94,6 +95,21 @@ def mixture(
 ) -> Mixture:
     """The words that a vector is a mix of."""
     return mixture_of(vector, middle_of(collection, modality, vocabulary), vocabulary)
+
+
+def shared_words(
+    collection: Collection, items: Located, vocabulary: Vocabulary
+) -> list[tuple[str, float]]:
+    """Everyday words nearest to what some items have in common, with their mean cosines.
+
+    Each item is seen from the middle of its own kind.
+    """
+    away = items.vectors.copy()
+    for kind, some in ((Modality.IMAGE, items.are_images), (Modality.TEXT, ~items.are_images)):
+        if some.any():
+            away[some] -= middle_of(collection, kind, vocabulary)
+    away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+    return vocabulary.nearest(away.mean(0), SHARED)
 
 
 def kind_of(parts: Sequence[Part], items: Mapping[str, Modality]) -> Modality:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from latent.collection import Collection
 from service.answers import DeletedAnswer
 from service.desk import SearchDesk
-from service.explore import concepts
+from service.explore import concepts, insight
 from service.explore.concepts import Concept
-from service.explore.insight import middle_of
 from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
 from service.routes.explain import WordAnswer
@@ -18,7 +17,7 @@ from service.schemas import Id, example
 
 routes = router("explore")
 
-WORDS = 12
+MOST_MEANINGS = 100  # concepts told of some items
 
 
 class ConceptBody(BaseModel):
@@ -72,14 +71,15 @@ class MeaningsBody(BaseModel):
 
     model_config = example(ids=["notes/1", "green-square"])
 
-    ids: list[Id] = Field(min_length=1, max_length=1000, description="Of hits, say.")
+    ids: list[Id] = Field(min_length=1, max_length=10_000, description="Of hits, say.")
+    with_chances: StrictBool = Field(True, description="Whether to tell of each item, or count.")
 
 
 class MeaningAnswer(BaseModel):
     """A concept: how likely each item has it, in their order, and how many more likely than not."""
 
     name: str
-    chances: list[float]
+    chances: list[float] | None = Field(description="Null if they were not asked for.")
     items: int
 
 
@@ -108,7 +108,7 @@ async def list_concepts(collection: str, desk: SearchDeskNow) -> ConceptsAnswer:
 )
 async def meanings(collection: str, body: MeaningsBody, desk: SearchDeskNow) -> MeaningsAnswer:
     """How likely items have each concept, and which everyday words they share."""
-    return await desk.look(_meanings, desk, await desk.collection(collection), body.ids)
+    return await desk.look(_meanings, desk, await desk.collection(collection), body)
 
 
 @routes.put(
@@ -138,26 +138,20 @@ async def delete_concept(collection: str, name: str, desk: SearchDeskNow) -> Del
     return DeletedAnswer(deleted=name)
 
 
-def _meanings(desk: SearchDesk, collection: Collection, ids: list[str]) -> MeaningsAnswer:
-    items = collection.get(ids)
-    rows = np.stack([item.vector for item in items])
-    found = []
-    for concept in concepts.all_of(collection):
-        chances = concept.chances(rows)
-        found.append(
-            MeaningAnswer(
-                name=concept.name,
-                chances=np.round(chances, 4).tolist(),
-                items=int((chances >= 0.5).sum()),
-            )
+def _meanings(desk: SearchDesk, collection: Collection, body: MeaningsBody) -> MeaningsAnswer:
+    located = collection.located(body.ids)
+    listed = [
+        MeaningAnswer(
+            name=concept.name,
+            chances=np.round(chances, 4).tolist() if body.with_chances else None,
+            items=int((chances >= 0.5).sum()),
         )
+        for concept in concepts.all_of(collection)
+        for chances in [concept.chances(located.vectors)]
+    ]
     vocabulary = desk.state.explorer.surveys.vocabulary(collection)
-    words: list[WordAnswer] = []
-    if vocabulary is not None:
-        kinds = {item.modality for item in items}
-        middles = {kind: middle_of(collection, kind, vocabulary) for kind in kinds}
-        away = np.stack([item.vector - middles[item.modality] for item in items])
-        away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
-        nearest = vocabulary.nearest(away.mean(0), WORDS)
-        words = [WordAnswer(word=word, weight=round(weight, 4)) for word, weight in nearest]
-    return MeaningsAnswer(concepts=sorted(found, key=lambda one: -one.items), words=words)
+    shared = [] if vocabulary is None else insight.shared_words(collection, located, vocabulary)
+    return MeaningsAnswer(
+        concepts=sorted(listed, key=lambda one: -one.items)[:MOST_MEANINGS],
+        words=[WordAnswer(word=word, weight=round(weight, 4)) for word, weight in shared],
+    )

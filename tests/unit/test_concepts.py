@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
+from starlette.testclient import TestClient
 
 import nearfield
 from latent.collection import Collection
@@ -17,6 +18,7 @@ from latent.errors import InputError, UnknownConceptError, UnknownItemError
 from latent.items import Item, Modality
 from latent.settings import Settings
 from latent.store import Store
+from service.app import search_app
 from service.engine.parts import parse
 from service.explore import concepts
 from service.query import Mode, QueryEngine, Question
@@ -208,3 +210,37 @@ def test_concepts_at_a_prompt(
 def test_a_chance_is_a_number_from_0_to_1(chance: object) -> None:
     with pytest.raises(ValidationError):
         QueryBody.model_validate({"query": "a", "concepts": {"first": chance}})
+
+
+def test_items_are_located_in_the_order_asked(store: Store) -> None:
+    collection = filled(store)
+    collection.publish(force=True)
+    text = np.eye(16, dtype=np.float32)[3]
+    collection.put([Item("said", Modality.TEXT, text), Item("y1", Modality.IMAGE, -text)])
+    asked = ["n3", "said", "y1", "n3"]
+    found = collection.located(asked)
+    np.testing.assert_array_equal(found.vectors, [item.vector for item in collection.get(asked)])
+    assert found.are_images.tolist() == [True, False, True, True]
+    assert collection.vectors_of([]).shape == (0, 16)
+    with pytest.raises(UnknownItemError, match="nobody"):
+        collection.located(["n3", "nobody"])
+
+
+def test_what_items_have_in_common_is_told_of_many(settings: Settings, store: Store) -> None:
+    collection = filled(store)
+    concepts.learn(collection, "first", YES, NO)
+    concepts.learn(collection, "other", NO, YES)
+    with TestClient(search_app(settings)) as client:
+        url = "/v1/collections/main/concepts/meanings"
+        body = {"ids": [*YES, NO[0]] * 1_000, "with_chances": False}
+        listed = client.post(url, json=body).json()
+        assert [(one["name"], one["items"]) for one in listed["concepts"]] == [
+            ("first", 8_000),
+            ("other", 1_000),
+        ]
+        assert {one["chances"] for one in listed["concepts"]} == {None}
+        told = client.post(url, json={"ids": YES[:2]}).json()
+        assert [len(one["chances"]) for one in told["concepts"]] == [2, 2]
+        many = client.post(url, json={"ids": ["a"] * 10_001})
+        assert many.json()["code"] == "invalid_input"
+        assert client.post(url, json={"ids": ["nobody"]}).json()["code"] == "unknown_item"
