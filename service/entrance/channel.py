@@ -86,5 +86,7 @@ class Channel:
             word = Word(said)
             if word is not Word.TAKE:
                 yield word
-            elif given:  # none, where this process may open no more
+            elif given:
                 yield socket.socket(fileno=given[0])
+            else:  # this process may open no more, and the system has closed it
+                self.say(Word.LEFT)

@@ -227,8 +227,7 @@ class Crew:
         if not self._has_begun:
             raise StoreError("the service did not start; its log above says why")
         now = time.monotonic()
-        is_long = now - post.began >= ENOUGH
-        pause = 0.0 if is_long else min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * post.pause))
+        pause = pause_after(now - post.began, post.pause)
         log.warning(
             "worker %d ended with %d; another is started in %.0f s", post.number, code, pause
         )
@@ -258,6 +257,14 @@ class Crew:
     def _channel(self, post: Post) -> Channel:
         assert post.channel is not None
         return post.channel
+
+
+def pause_after(lived: float, before: float) -> float:
+    """Seconds until another takes the place of a worker that lived for so long.
+
+    `before` is the pause before that one: what keeps dying is started more and more rarely.
+    """
+    return 0.0 if lived >= ENOUGH else min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * before))
 
 
 def by_room(posts: Sequence[Post]) -> list[Post]:

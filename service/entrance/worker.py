@@ -75,8 +75,12 @@ class Worker(Server):
 
     async def _serve_one(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with suppress(OSError):  # it may have ended already
+        connection.setblocking(False)
+        try:
             await loop.connect_accepted_socket(partial(self._protocol, loop), connection)
+        except OSError:  # it has ended already
+            connection.close()
+            self._channel.say(Word.LEFT)
 
     def _protocol(self, loop: asyncio.AbstractEventLoop) -> Connection:
         made = Connection(

@@ -1,0 +1,121 @@
+"""Who gets a connection, when a worker is started anew, and the line between both processes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from latent.settings import Settings
+from service.entrance.channel import Channel, Word
+from service.entrance.crew import LONGEST_PAUSE, Post, by_room, pause_after, shared_out
+
+
+def post(number: int, *, connections: int = 0, given: int = 0, is_ready: bool = True) -> Post:
+    return Post(number, is_up=True, is_ready=is_ready, connections=connections, given=given)
+
+
+def numbers(posts: list[Post]) -> list[int]:
+    return [one.number for one in by_room(posts)]
+
+
+def test_a_connection_goes_to_whoever_has_the_fewest() -> None:
+    assert numbers([post(0, connections=2), post(1), post(2, connections=1)]) == [1, 2, 0]
+
+
+def test_among_those_who_have_as_many_whoever_had_fewer_so_far_is_next() -> None:
+    assert numbers([post(0, given=3), post(1, given=1), post(2, given=2)]) == [1, 2, 0]
+
+
+def test_who_is_not_warm_gets_none_while_another_is() -> None:
+    cold, warm, gone = post(0, is_ready=False), post(1, connections=9), Post(2)
+    assert numbers([cold, warm, gone]) == [1]
+    assert numbers([cold, gone]) == [0]
+    assert numbers([gone]) == []
+
+
+def test_what_keeps_dying_is_started_more_and_more_rarely() -> None:
+    pauses = [0.0]
+    for _ in range(8):
+        pauses.append(pause_after(0.5, pauses[-1]))
+    assert pauses[1:] == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert pauses[-1] == LONGEST_PAUSE
+    assert pause_after(60, 30) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+def test_threads_and_those_who_may_wait_are_shared_out(workers: int) -> None:
+    each = shared_out(Settings(threads=4, max_waiting=256), workers)
+    assert each.threads == max(1, 4 // workers)
+    assert each.max_waiting == 256 // workers
+
+
+# --- the line -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[Channel, Channel]]:
+    first, second = (Channel(end) for end in socket.socketpair())
+    yield first, second
+    first.close()
+    second.close()
+
+
+def test_words_arrive_in_their_order(line: tuple[Channel, Channel]) -> None:
+    crew, worker = line
+    for word in (Word.UP, Word.READY, Word.LEFT, Word.LEFT):
+        worker.say(word)
+    assert list(crew.heard()) == [Word.UP, Word.READY, Word.LEFT, Word.LEFT]
+    assert list(crew.heard()) == []
+
+
+def test_connections_arrive_open_each_with_its_own_word(line: tuple[Channel, Channel]) -> None:
+    crew, worker = line
+    pairs = [socket.socketpair() for _ in range(3)]
+    for ours, _ in pairs:
+        assert crew.give(ours)
+        crew.say(Word.GO)
+        ours.close()
+    taken = list(worker.taken())
+    assert [one is Word.GO for one in taken] == [False, True] * 3
+    for (_, theirs), given in zip(pairs, taken[::2], strict=True):
+        assert isinstance(given, socket.socket)
+        with given, theirs:
+            given.sendall(b"hello")
+            assert theirs.recv(5) == b"hello"
+
+
+def test_where_nobody_reads_there_is_no_room_and_no_word_is_lost(
+    line: tuple[Channel, Channel],
+) -> None:
+    crew, worker = line
+    said = 0
+    while not worker._owed:
+        worker.say(Word.LEFT)
+        said += 1
+    worker.say(Word.LEFT)
+    heard = list(crew.heard())
+    while len(heard) < said + 1:
+        worker.say(Word.UP)
+        heard += crew.heard()
+    assert heard.count(Word.LEFT) == said + 1
+
+
+def test_that_the_other_is_gone_is_heard(line: tuple[Channel, Channel]) -> None:
+    crew, worker = line
+    worker.say(Word.LEFT)
+    worker.close()
+    heard = crew.heard()
+    assert list(heard) == [Word.LEFT]
+    with pytest.raises(EOFError):
+        list(crew.heard())
+    with socket.socket() as connection:
+        assert not crew.give(connection)
+
+
+def test_who_is_given_connections_hears_it_too(line: tuple[Channel, Channel]) -> None:
+    crew, worker = line
+    crew.close()
+    with pytest.raises(EOFError):
+        list(worker.taken())
