@@ -1,7 +1,8 @@
 """Connections that cannot be held open for nothing: deadlines for what clients send and take.
 
 uvicorn waits for the head of a request as long as a client likes, and for one that reads no answer
-for ever. The deadline for bodies is in `reception`. Knows nothing about what is asked.
+for ever; and it keeps a head however long it is. The deadline and the limit for bodies are in
+`reception`. Knows nothing about what is asked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_SECONDS = 10.0  # from connecting, or from the answer before, to the end of a request's head
 TAKE_SECONDS = 10.0  # in which a client must take at least a part of its answer
 
+MOST_AROUND = 65_536  # bytes of a request that are no body: head, marks of chunks, trailers
+AROUND_A_BYTE = 8  # and so many more for each byte of a body, which may come in chunks of one
+
+_TOO_LONG = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 31\r\nconnection: close\r\n\r\nthe request's head is too long\n"
+)
 _LATE = (
     b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\n"
     b"content-length: 32\r\nconnection: close\r\n\r\nthe request's head came too late"
@@ -32,13 +40,27 @@ class Connection(HttpToolsProtocol):
         self.on_lost: Callable[[], None] = lambda: None
         self._head: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
+        self._around = 0  # bytes since the request began, less those of its body
+        self._body = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect_head()
 
+    def on_message_begin(self) -> None:
+        self._around = self._body = 0  # what came with the one before is of no matter
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
+
     def data_received(self, data: bytes) -> None:
+        self._around += len(data)
         super().data_received(data)
+        if self._around - self._body > MOST_AROUND + AROUND_A_BYTE * self._body:
+            self._end_what_is_too_long()
+            return
         # Any byte stops uvicorn's own clock for idle connections, also one that begins no request.
         if self.cycle is None or self.cycle.response_complete:
             self._expect_head()
@@ -67,6 +89,15 @@ class Connection(HttpToolsProtocol):
         if self._head is not None:
             self._head.cancel()
             self._head = None
+
+    def _end_what_is_too_long(self) -> None:
+        if self._head is None:  # trailers, or a body in chunks of nothing: the app has begun
+            self.transport.abort()
+        elif not self.transport.is_closing():
+            self._forget_head()
+            self.transport.write(_TOO_LONG)
+            self.transport.close()
+            self._expect_taking()
 
     def _head_is_late(self) -> None:
         self._head = None

@@ -102,6 +102,54 @@ def test_a_whole_request_is_answered_and_another_on_the_same_connection() -> Non
             ask_whole(connection)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 1_000_000,
+        b"GET /" + b"x" * 1_000_000,
+        b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 200_000,
+    ],
+)
+def test_a_head_without_end_is_not_kept(sent: bytes) -> None:
+    with (
+        served(Connection) as (port, _),
+        socket.create_connection(("127.0.0.1", port)) as client,
+        suppress(ConnectionError),  # it may be closed while there is more to send
+    ):
+        client.sendall(sent)
+        assert said(client).startswith(b"HTTP/1.1 4")
+
+
+def test_trailers_without_end_are_not_kept() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    with (
+        served(Connection) as (port, server),
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        client.settimeout(PATIENCE)
+        with pytest.raises(ConnectionError):
+            client.sendall(head)
+            while True:
+                client.sendall(b"X: x\r\n" * 10_000)
+        deadline = time.monotonic() + PATIENCE
+        while server.server_state.connections:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+
+def test_a_body_in_chunks_of_one_byte_is_read() -> None:
+    """By whoever reads bodies; there is as much around it as there can be."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with served(Connection) as (port, _), socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(head + b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n")
+        client.settimeout(PATIENCE)
+        content = b""
+        while not content.endswith(b"xx"):
+            content += client.recv(1_000)
+        assert content.startswith(b"HTTP/1.1 200 ")
+        ask_whole(client)
+
+
 def test_who_takes_no_answer_is_cut_off() -> None:
     with served(Hasty) as (port, server), socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
