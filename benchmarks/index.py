@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import catalog, graphs, over_http
+from benchmarks import catalog, graphs, live, over_http
 from benchmarks.bench import MINI, Bench
 from benchmarks.filling import AT, Filled, filled, lots, recall, true_lines
 from benchmarks.graphs import Graph
@@ -237,4 +237,6 @@ SECTIONS: dict[str, Section] = {
     "catalog-1m": partial(catalog.filling, n=LARGE),
     "deletes-100k": partial(deletes, n=MIDDLE),
     "deletes-1m": partial(deletes, n=LARGE),
+    "live-100k": partial(live.live, n=MIDDLE),
+    "live-1m": partial(live.live, n=LARGE),
 }

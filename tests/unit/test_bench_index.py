@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import graphs, index
+from benchmarks import graphs, index, live
 from benchmarks.bench import Bench
 from benchmarks.filling import AT, recall, true_lines
 from benchmarks.restarted import resident
@@ -62,6 +63,27 @@ def test_half_of_a_collection_is_dropped_and_its_room_given_back(quick: Bench) -
     assert len(rows) == 5
     assert [row.value for name, row in rows.items() if "recall" in name] == [1.0] * 4
     assert all(row.met for row in rows.values())
+
+
+def test_items_are_put_while_questions_are_asked(quick: Bench) -> None:
+    rows = {row.name: row.value for row in live.live(quick, 100_000)}
+    assert len(rows) == 5
+    assert all(value is not None for value in rows.values())
+    assert rows["1,000 × 384 live: puts"]
+    assert rows["1,000 × 384 live: until a put is found"] < live.PATIENCE  # type: ignore[operator]
+
+
+def test_a_timetable_is_kept_and_an_error_told() -> None:
+    done: list[int] = []
+    table = live.Timetable(lambda: done.append(1), rate=200)
+    table.keep(0.2)
+    assert len(done) == len(table.took) == 40
+    with pytest.raises(UnmeasuredError, match="gone"):
+        live.Timetable(partial(_raise, OSError("gone")), rate=10).keep(0.2)
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_memory_is_told_in_bytes() -> None:
