@@ -47,6 +47,10 @@ class ColourEmbedder:
         return 8
 
     @property
+    def picture_patch(self) -> int:
+        return 0
+
+    @property
     def max_tokens(self) -> int:
         return MAX_TOKENS
 

@@ -70,6 +70,10 @@ class CompiledEmbedder:
         return self._image.size if self._image else 1
 
     @property
+    def picture_patch(self) -> int:
+        return 0
+
+    @property
     def max_tokens(self) -> int:
         return self._text.max_tokens if self._text else 0
 

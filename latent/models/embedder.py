@@ -38,6 +38,11 @@ class Embedder(Protocol):
         ...
 
     @property
+    def picture_patch(self) -> int:
+        """The side in pixels of the pieces a picture is read in; 0 where that is not known."""
+        ...
+
+    @property
     def max_tokens(self) -> int:
         """How many tokens of a text are read, markers not counted."""
         ...

@@ -100,6 +100,10 @@ class OpenClipEmbedder:
         return self._side
 
     @property
+    def picture_patch(self) -> int:
+        return patch_of(self._model.visual)
+
+    @property
     def max_tokens(self) -> int:
         return self._max_tokens
 
@@ -286,3 +290,10 @@ def _open(wanted: _Wanted) -> tuple[Any, Any]:
             f" origin ({plain(error)}); {advice}"
         ) from error
     return model.eval(), tokenizer
+
+
+def patch_of(visual: Any) -> int:
+    """The side of the patches that a vision transformer, its own or timm's, cuts a picture into."""
+    trunk = getattr(visual, "trunk", visual)
+    size = getattr(getattr(trunk, "patch_embed", trunk), "patch_size", 0)
+    return int(size[0] if isinstance(size, Sequence) else size)

@@ -83,6 +83,10 @@ class SentenceEmbedder:
         return max(self._side, 1)
 
     @property
+    def picture_patch(self) -> int:
+        return 0
+
+    @property
     def max_tokens(self) -> int:
         return self._limit - self._overhead
 

@@ -41,6 +41,10 @@ class VectorsOnly:
         return 1
 
     @property
+    def picture_patch(self) -> int:
+        return 0
+
+    @property
     def max_tokens(self) -> int:
         return 0
 

@@ -18,7 +18,10 @@ from latent.models.embedder import Embedder
 from service.engine.parts import Part
 from service.explore.deletion import Explained, Scores, explained
 
-CELLS = 7  # along each side of a photo
+USUAL_CELLS = 7
+"""Along each side of a photo, where nothing is known of the model: the patches of a ViT-B-32."""
+FEWEST_CELLS, MOST_CELLS = 5, 9
+"""Fewer say too little; the model looks at the photo about (cells + 1)² times."""
 BLURRED = 8  # parts of its side that a covered piece is blurred by
 AT_ONCE = 16
 MOST_PIECES = 48  # of a text; a longer one is taken in pieces of several words
@@ -46,22 +49,23 @@ def shares(parts: Sequence[Part], rows: Vectors, vector: Vector) -> list[float]:
 
 
 def heat_of(picture: Image.Image, direction: Vector, embedder: Embedder) -> Explained:
-    """What of a photo speaks for a direction: `gave` is `(CELLS * CELLS,)`, row by row.
+    """What of a photo speaks for a direction: `gave` is `(cells * cells,)`, row by row.
 
     Pieces are blurred, not blackened, so that none looks like something new.
     """
     side = embedder.picture_side
+    cells = cells_of(side, embedder.picture_patch)
     sharp = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR), np.uint8)
     blur = ImageFilter.GaussianBlur(max(1, side // BLURRED))
     blurred = np.asarray(Image.fromarray(sharp).filter(blur), np.uint8)
-    cell = np.minimum(np.arange(side) * CELLS // side, CELLS - 1)
+    cell = np.minimum(np.arange(side) * cells // side, cells - 1)
 
     def scored(without: Sequence[NDArray[np.bool_]]) -> Scores:
         found = []
         for start in range(0, len(without), AT_ONCE):
             covered = [
                 Image.fromarray(
-                    np.where(one.reshape(CELLS, CELLS)[cell][:, cell, None], blurred, sharp)
+                    np.where(one.reshape(cells, cells)[cell][:, cell, None], blurred, sharp)
                 )
                 for one in without[start : start + AT_ONCE]
             ]
@@ -69,7 +73,18 @@ def heat_of(picture: Image.Image, direction: Vector, embedder: Embedder) -> Expl
         scores: Scores = np.concatenate(found) @ direction
         return scores
 
-    return explained(_windows(), scored)
+    return explained(_windows(cells), scored)
+
+
+def cells_of(side: int, patch: int) -> int:
+    """In how many pieces along each side a photo of so many pixels is explained.
+
+    Each is made of whole patches of the model, if its size is known: a patch that is blurred by
+    half is neither there nor away.
+    """
+    patches = side // patch if patch else USUAL_CELLS
+    fit = [n for n in range(FEWEST_CELLS, MOST_CELLS + 1) if patches % n == 0]
+    return max(fit, default=USUAL_CELLS)
 
 
 def words_of(text: str, direction: Vector, embedder: Embedder) -> tuple[Explained, list[Piece]]:
@@ -100,12 +115,12 @@ def words_of(text: str, direction: Vector, embedder: Embedder) -> tuple[Explaine
     return found, [Piece(*span, one) for span, one in zip(joined, gave, strict=True)]
 
 
-def _windows() -> NDArray[np.bool_]:
+def _windows(cells: int) -> NDArray[np.bool_]:
     """Pieces of two by two cells, at every place, those at the rims smaller: `(windows, cells)`."""
     found = []
-    for top in range(-1, CELLS):
-        for left in range(-1, CELLS):
-            window = np.zeros((CELLS, CELLS), np.bool_)
+    for top in range(-1, cells):
+        for left in range(-1, cells):
+            window = np.zeros((cells, cells), np.bool_)
             window[max(0, top) : top + 2, max(0, left) : left + 2] = True
             found.append(window.ravel())
     return np.array(found)

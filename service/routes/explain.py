@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,6 @@ from service.engine.parts import Like, Part, place
 from service.engine.questions import things_in
 from service.explore import concepts, insight
 from service.explore.deletion import Explained
-from service.explore.why import CELLS
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
@@ -225,8 +225,9 @@ def _axis(desk: SearchDesk, collection: Collection, rows: Vectors, body: AxisBod
 
 
 def _heat(found: Explained) -> HeatAnswer:
-    gave = np.round(found.gave.reshape(CELLS, CELLS), 5)
-    return HeatAnswer(cells=CELLS, gave=gave.tolist())
+    cells = math.isqrt(len(found.gave))
+    gave = np.round(found.gave.reshape(cells, cells), 5)
+    return HeatAnswer(cells=cells, gave=gave.tolist())
 
 
 def _words(words: Sequence[tuple[str, float]]) -> list[WordAnswer]:

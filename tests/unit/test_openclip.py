@@ -6,6 +6,7 @@ import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ open_clip = pytest.importorskip("open_clip", reason="open_clip models need the e
 
 import tiny_models  # noqa: E402
 
-from latent.models.openclip import OpenClipEmbedder, chosen_tag  # noqa: E402
+from latent.models.openclip import OpenClipEmbedder, chosen_tag, patch_of  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,18 @@ def test_a_row_is_what_open_clip_itself_computes(folder: Path) -> None:
     embedder = opened(folder)
     np.testing.assert_allclose(embedder.embed_texts(["two dogs"]), text, atol=1e-5)
     np.testing.assert_allclose(embedder.embed_images([embedder.prepare(picture)]), image, atol=1e-5)
+
+
+def test_it_tells_the_side_of_its_patches(folder: Path) -> None:
+    embedder = opened(folder)
+    assert (
+        embedder.picture_patch
+        == json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]["vision_cfg"][
+            "patch_size"
+        ]
+    )
+    timm = SimpleNamespace(trunk=SimpleNamespace(patch_embed=SimpleNamespace(patch_size=(14, 14))))
+    assert [patch_of(timm), patch_of(object())] == [14, 0]
 
 
 def test_a_file_with_its_config_beside_it_is_the_same_model(folder: Path) -> None:

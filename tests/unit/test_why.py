@@ -21,7 +21,7 @@ from service.explore import insight
 from service.explore.deletion import explained
 from service.explore.mixture import mixture_of
 from service.explore.vocabulary import Vocabulary, vocabulary_of
-from service.explore.why import CELLS, heat_of, shares, words_of
+from service.explore.why import cells_of, heat_of, shares, words_of
 
 COLOURS = ColourEmbedder()
 
@@ -94,11 +94,40 @@ def test_the_heat_is_where_the_model_looks() -> None:
     stripes[:, ::2] = 255
     aim = np.eye(16, dtype=np.float32)[0]
     found = heat_of(Image.fromarray(stripes), aim, Left())
-    gave = found.gave.reshape(CELLS, CELLS)
+    gave = found.gave.reshape(7, 7)
     assert gave[:, :3].min() > 0.005
     assert np.abs(gave[:, 5:]).max() < 1e-4
     assert found.faithfulness is not None
     assert found.faithfulness > 0.3
+
+
+@pytest.mark.parametrize(
+    ("side", "patch", "cells"),
+    [
+        (224, 32, 7),
+        (224, 16, 7),
+        (224, 14, 8),
+        (256, 32, 8),
+        (336, 14, 8),
+        (384, 14, 9),
+        (60, 0, 7),
+    ],
+)
+def test_a_piece_of_a_photo_is_made_of_whole_patches(side: int, patch: int, cells: int) -> None:
+    assert cells_of(side, patch) == cells
+    assert patch == 0 or (side // patch) % cells == 0
+
+
+def test_a_photo_is_explained_in_the_patches_of_its_model() -> None:
+    class Patchy(Left):
+        @property
+        def picture_patch(self) -> int:
+            return 7
+
+    stripes = Image.fromarray(np.tile(np.array([[[0] * 3, [255] * 3]], np.uint8), (56, 28, 1)))
+    found = heat_of(stripes, np.eye(16, dtype=np.float32)[0], Patchy())
+    gave = found.gave.reshape(8, 8)
+    assert gave[:, :3].min() > np.abs(gave[:, 5:]).max()
 
 
 def test_faithfulness_is_nothing_where_parts_do_not_matter() -> None:
