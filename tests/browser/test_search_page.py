@@ -151,6 +151,75 @@ def test_a_dropped_picture_with_words_and_a_minus_leads_away(visit: Visit, photo
     visit.keep("mix")
 
 
+PASTE = """async (bytes) => {
+  const kept = new DataTransfer();
+  kept.items.add(new File([new Uint8Array(bytes)], 'pasted.png', {type: 'image/png'}));
+  document.body.dispatchEvent(new ClipboardEvent('paste',
+    {clipboardData: kept, bubbles: true, cancelable: true}));
+}"""
+
+
+def test_a_pasted_picture_joins_the_question(visit: Visit, photos: Path) -> None:
+    page = visit.see()
+    page.evaluate(PASTE, list((photos / "green.png").read_bytes()))
+    page.wait_for_selector("#parts li img")
+    visit.until("/hits?$/.test(document.getElementById('status').textContent)")
+    assert set(names(page)[:2]) == {"Photo green.png", "Text 1"}
+
+
+def test_several_pictures_are_dropped_at_once_and_weighed(visit: Visit, photos: Path) -> None:
+    page = visit.see()
+    for name in ("red.png", "blue.png"):
+        dropped(page, photos / name, "find")
+        page.wait_for_timeout(200)
+    visit.until("document.querySelectorAll('#parts li img').length === 2")
+    page.get_by_role("slider", name="Weight of the picture (part 1)").fill("2")
+    visit.until("location.hash.includes('p=2%3Aimage')")
+    page.get_by_role("button", name="Remove the picture (part 2)").click()
+    visit.until("document.querySelectorAll('#parts li').length === 1")
+    page.wait_for_selector("#results:not([aria-busy])")
+    assert names(page)[0] == "Photo red.png"
+
+
+def test_the_drop_zones_show_themselves_and_go(visit: Visit) -> None:
+    page = visit.see()
+    send = """kind => {
+      const kept = new DataTransfer();
+      kept.items.add(new File(['x'], 'x.png', {type: 'image/png'}));
+      document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: kept, bubbles: true}));
+    }"""
+    page.evaluate(send, "dragenter")
+    assert page.get_by_text("Find what is like it").is_visible()
+    visit.keep("drop")
+    page.evaluate(send, "dragleave")
+    assert not page.get_by_text("Find what is like it").is_visible()
+    page.evaluate(send, "dragenter")
+    page.keyboard.press("Escape")
+    assert not page.get_by_text("Find what is like it").is_visible()
+
+
+def test_a_hit_is_dragged_into_the_box(visit: Visit) -> None:
+    page = visit.see("#q=green")
+    page.locator(f"{CARD}[aria-label^='Photo green']").drag_to(page.locator("#words"))
+    visit.until("location.hash.includes('id%3Agreen')")
+
+
+def test_a_question_that_leads_nowhere_is_told(visit: Visit) -> None:
+    page = visit.see("#p=-1%3Atext%3Agreen")
+    page.locator("#told p").wait_for()
+    assert page.locator("#told").inner_text().strip()
+    visit.wrong.clear()  # the browser notes the answer 400
+
+
+def test_an_item_that_is_gone_is_told_and_the_page_stays(visit: Visit) -> None:
+    page = visit.see("#q=green&item=nobody")
+    page.locator("#told p").wait_for()
+    assert "nobody" in page.locator("#told").inner_text()
+    assert not page.locator("#hit").is_visible()
+    visit.until("!location.hash.includes('item=')")
+    visit.wrong.clear()  # the browser notes the answer 404
+
+
 def test_what_is_no_picture_is_refused_by_name(visit: Visit, tmp_path: Path) -> None:
     page = visit.see()
     (tmp_path / "fake.png").write_bytes(b"no picture")

@@ -1,5 +1,6 @@
 // What there is: the collections, what they hold, and how well they are searched.
 
+import { failures, keys } from "./administration.js";
 import { byId, el, plural } from "./elements.js";
 import { percent } from "./grid.js";
 
@@ -13,7 +14,9 @@ export function showCollections(collections, current, choose) {
         type: "button", class: "link", "aria-current": one.name === current ? "true" : undefined,
         onclick: () => { dialog.close(); choose(one.name); },
       }, one.name)),
-      el("dl", {}, facts(one).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))))),
+      el("dl", {}, facts(one).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
+      one.failed ? failures(one.name, one.failed) : null)),
+    keys(),
     el("p", { class: "small" }, "Programs ask the same over HTTP: ", el("a", { href: "docs" }, "the reference"), "."));
   if (!dialog.open) dialog.showModal();
 }
@@ -29,7 +32,6 @@ function facts(one) {
     const found = index.recall?.[kind];
     if (typeof found === "number") rows.push([`Recall, asked with ${name}`, percent(found)]);
   }
-  if (index.bytes) rows.push(["Index", `${(index.bytes / 1e6).toFixed(1)} MB`]);
-  rows.push(["Could not be read", one.failed ? plural(one.failed, "file", "files") : "none"]);
+  if (index.bytes) rows.push(["Index", index.bytes < 1e6 ? `${Math.ceil(index.bytes / 1e3)} kB` : `${(index.bytes / 1e6).toFixed(1)} MB`]);
   return rows;
 }
