@@ -1,12 +1,12 @@
 """The shared latent space: models that place things in it, catalog and index that hold them.
 
 Reading order: `items` (the words everyone speaks) → `space` → `models/embedder` (things become
-vectors) → `collection` (catalog and index in step) → `catalog/` (the truth) → `index/` (the index
-that follows it) → `filters/`, `columns/` (which items) → `store` (all that is open at once) →
-`wiring` (`settings` become open objects). `errors` is the tree of what can go wrong, `terminal` how
-commands say it. `media/` makes pictures and texts of bytes; `backups` copies what is not derived,
-`losses` notices what is gone, `comparing` holds two collections side by side. Each package says in
-its first lines how to read it.
+vectors) → `collection` (catalog and index in step) → `finding` (the nearest of it) → `catalog/`
+(the truth) → `index/` (the index that follows it) → `filters/`, `columns/` (which items) → `store`
+(all that is open at once) → `wiring` (`settings` become open objects). `errors` is the tree of what
+can go wrong, `terminal` how commands say it. `media/` makes pictures and texts of bytes; `backups`
+copies what is not derived, `losses` notices what is gone, `comparing` holds two collections side by
+side. Each package says in its first lines how to read it.
 
 Knows no files to crawl and no web.
 """

@@ -8,10 +8,8 @@ search, what changed since. Knows nothing about files to crawl, models or the we
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +21,8 @@ from latent.columns.matches import Matches
 from latent.errors import InputError, StoreError, UnknownItemError
 from latent.filters import language as filters
 from latent.filters.language import Filter, Where
-from latent.filters.match import matches
+from latent.finding import Among, Finder, Found
 from latent.index.bases import Quantisation
-from latent.index.faiss_index import FaissIndex
-from latent.index.plans import Trace, Way
 from latent.index.products import Products
 from latent.index.questions import InWords
 from latent.index.samples import Sample, Samples
@@ -38,8 +34,6 @@ from latent.space import Space, unit_rows
 
 VIEWS = "views"
 """The folder, beside that of the indexes, of what collections are looked at with."""
-
-MOST_TURNS = 5  # tries to see matches and index at one moment while others write
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +53,6 @@ class Summary:
     index: dict[str, JSON]
     searched: int
     behind: int
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Hits, best first, and how they were found (`docs/explanation/planner.md`)."""
-
-    hits: list[Hit]
-    explain: dict[str, JSON]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +80,7 @@ class Collection:
         self._entry = entry
         self._index = ServedIndex(catalog, entry, folder, limits, in_words=in_words)
         self._matches = Matches(catalog, entry)
+        self._finder = Finder(catalog, entry, self._index, self._matches)
         self._samples = Samples(self._matches)
         self._pictures = PictureHashes(catalog, entry)
 
@@ -199,42 +186,7 @@ class Collection:
     ) -> Found:
         """As `nearest`, with how the hits were found. Raises as `nearest`."""
         unit = unit_rows(query, self.space.dim)[0]
-        tree, clock = filters.parse(where), Clock()
-        with clock.measure("match"):
-            index, only = self._matched(tree, modality)
-            edge = self._edge(after)
-        wanted = k
-        while True:
-            with clock.measure("search"):
-                ((neighbours, trace),) = index.traced(unit[None, :], wanted, only=only)
-            behind = [n for n in neighbours if edge is None or (-n.score, n.key) > edge]
-            with clock.measure("fetch"):
-                items = self._catalog.by_key(self._entry, [n.key for n in behind])
-            hits = [
-                Hit(items[n.key], n.score)
-                for n in behind
-                if n.key in items and _still_matches(items[n.key], tree, modality)
-            ]
-            if len(hits) >= k or len(neighbours) < wanted:
-                return Found(hits[:k], _explain(index, only, trace, clock))
-            # Some were seen on earlier pages, or were dropped or changed since the search.
-            wanted = max(2 * wanted, wanted + k)
-
-    def _matched(
-        self, tree: Filter | None, modality: Modality | None
-    ) -> tuple[FaissIndex, Keys | None]:
-        """The index, and the keys it may find, seen at one moment if others are not too busy."""
-        served = self._index.followed()
-        if tree is None and modality is None:
-            return served.index, None
-        match = self._matches.at(served.sequence, tree, modality)
-        for _ in range(MOST_TURNS):
-            if match.sequence == served.sequence:
-                break
-            self._catalog.look_again()
-            served = self._index.followed()
-            match = self._matches.at(served.sequence, tree, modality)
-        return served.index, match.keys
+        return self._finder.found(unit, k, Among(filters.parse(where), modality, after))
 
     def matching_words(
         self,
@@ -275,7 +227,7 @@ class Collection:
         known = self._catalog.keys(self._entry, ids)
         if unknown := next((item_id for item_id in ids if item_id not in known), None):
             raise UnknownItemError(self.name, unknown)
-        index, images = self._matched(None, Modality.IMAGE)
+        index, images = self._finder.matched(None, Modality.IMAGE)
         keys = np.array([known[item_id] for item_id in ids], np.int64)
         there, vectors = index.vectors_of(np.unique(keys))
         places = np.searchsorted(there, keys)
@@ -290,7 +242,7 @@ class Collection:
 
         The same seed gives the same sample of the same items.
         """
-        index, only = self._matched(None, modality)
+        index, only = self._finder.matched(None, modality)
         keys = index.keys() if only is None else only
         chosen = np.random.default_rng(seed).choice(keys, min(n, len(keys)), replace=False)
         return index.vectors_of(np.sort(chosen))[1]
@@ -299,14 +251,6 @@ class Collection:
         """A random sample of each modality to hold scores against, a little behind the writes."""
         served = self._index.followed()
         return {modality: self._samples.of(served, modality) for modality in Modality}
-
-    def _edge(self, after: tuple[float, str] | None) -> tuple[float, float] | None:
-        if after is None:
-            return None
-        score, item_id = after
-        key = self._catalog.keys(self._entry, [item_id]).get(item_id)
-        # A last hit that is gone by now leaves only its score to go on from.
-        return (-score, key if key is not None else float("inf"))
 
     def summary(self) -> Summary:
         """What the collection holds right now."""
@@ -484,41 +428,3 @@ class Collection:
         written = self._catalog.write(self._entry, change)
         self._index.take(written, [item.vector for item in change.put])
         return written
-
-
-class Clock:
-    """Adds up how long each step took."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    @contextmanager
-    def measure(self, step: str) -> Iterator[None]:
-        """Add the time this takes to a step."""
-        began = perf_counter()
-        yield
-        self._seconds[step] = self._seconds.get(step, 0.0) + perf_counter() - began
-
-    def ms(self) -> dict[str, JSON]:
-        """Milliseconds by step."""
-        return {step: round(1000 * seconds, 3) for step, seconds in self._seconds.items()}
-
-
-def _explain(index: FaissIndex, only: Keys | None, trace: Trace, clock: Clock) -> dict[str, JSON]:
-    way = trace.plan.way
-    if way is Way.NOTHING and trace.candidates:  # all there is came after the last snapshot
-        way = Way.EXACT
-    return {
-        "plan": way.value,
-        "items": len(index),
-        "matched": None if only is None else len(only),
-        "candidates": trace.candidates,
-        "effort": trace.plan.effort,
-        "fell_back": trace.fell_back,
-        "ms": clock.ms(),
-    }
-
-
-def _still_matches(item: Item, where: Filter | None, modality: Modality | None) -> bool:
-    """Whether what was found is what was asked for; another may have changed it since."""
-    return modality in (None, item.modality) and (where is None or matches(where, item))

@@ -105,7 +105,7 @@ options = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     name=NAMES,
     query=st.lists(parts, min_size=1, max_size=3),
@@ -155,7 +155,7 @@ def everything(engine: QueryEngine, name: str, question: Question, answer: Answe
         yield from answer.hits
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     name=NAMES, ends=st.tuples(things, things), steps=st.integers(2, 50), where=st.none() | filters
 )

@@ -1,0 +1,141 @@
+"""The nearest items of a collection, with how they were found.
+
+The index is searched among the keys that match, both seen at one moment; what it finds is read from
+the catalog, and looked for further where some of it was seen before or has changed since. Knows
+nothing about how items are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from latent.catalog.catalog import Catalog
+from latent.catalog.rows import Entry
+from latent.columns.matches import Matches
+from latent.filters.language import Filter
+from latent.filters.match import matches
+from latent.index.faiss_index import FaissIndex
+from latent.index.plans import Trace, Way
+from latent.index.served import ServedIndex
+from latent.index.vectors import Keys
+from latent.items import JSON, Hit, Item, Modality, Vector
+
+MOST_TURNS = 5  # tries to see matches and index at one moment while others write
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits, best first, and how they were found (`docs/explanation/planner.md`)."""
+
+    hits: list[Hit]
+    explain: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What may be found: items that match, behind an edge, which is score and id of a hit."""
+
+    tree: Filter | None = None
+    modality: Modality | None = None
+    after: tuple[float, str] | None = None
+
+    def has(self, item: Item) -> bool:
+        """Whether an item is still what was asked for; another may have changed it since."""
+        return self.modality in (None, item.modality) and (
+            self.tree is None or matches(self.tree, item)
+        )
+
+
+class Finder:
+    """Finds the nearest items of one collection. Safe among threads and beside other processes."""
+
+    def __init__(
+        self, catalog: Catalog, entry: Entry, index: ServedIndex, matches: Matches
+    ) -> None:
+        self._catalog = catalog
+        self._entry = entry
+        self._index = index
+        self._matches = matches
+
+    def found(self, unit: Vector, k: int, among: Among) -> Found:
+        """The k nearest to a unit vector, best first, ties by arrival; fewer if fewer match."""
+        clock = Clock()
+        with clock.measure("match"):
+            index, only = self.matched(among.tree, among.modality)
+            edge = self._edge(among.after)
+        wanted = k
+        while True:
+            with clock.measure("search"):
+                ((neighbours, trace),) = index.traced(unit[None, :], wanted, only=only)
+            behind = [n for n in neighbours if edge is None or (-n.score, n.key) > edge]
+            with clock.measure("fetch"):
+                items = self._catalog.by_key(self._entry, [n.key for n in behind])
+            hits = [
+                Hit(items[n.key], n.score)
+                for n in behind
+                if n.key in items and among.has(items[n.key])
+            ]
+            if len(hits) >= k or len(neighbours) < wanted:
+                return Found(hits[:k], _explain(index, only, trace, clock))
+            # Some were seen on earlier pages, or were dropped or changed since the search.
+            wanted = max(2 * wanted, wanted + k)
+
+    def matched(
+        self, tree: Filter | None, modality: Modality | None
+    ) -> tuple[FaissIndex, Keys | None]:
+        """The index, and the keys it may find, seen at one moment if others are not too busy."""
+        served = self._index.followed()
+        if tree is None and modality is None:
+            return served.index, None
+        match = self._matches.at(served.sequence, tree, modality)
+        for _ in range(MOST_TURNS):
+            if match.sequence == served.sequence:
+                break
+            self._catalog.look_again()
+            served = self._index.followed()
+            match = self._matches.at(served.sequence, tree, modality)
+        return served.index, match.keys
+
+    def _edge(self, after: tuple[float, str] | None) -> tuple[float, float] | None:
+        if after is None:
+            return None
+        score, item_id = after
+        key = self._catalog.keys(self._entry, [item_id]).get(item_id)
+        # A last hit that is gone by now leaves only its score to go on from.
+        return (-score, key if key is not None else float("inf"))
+
+
+class Clock:
+    """Adds up how long each step took."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        """Add the time this takes to a step."""
+        began = perf_counter()
+        yield
+        self._seconds[step] = self._seconds.get(step, 0.0) + perf_counter() - began
+
+    def ms(self) -> dict[str, JSON]:
+        """Milliseconds by step."""
+        return {step: round(1000 * seconds, 3) for step, seconds in self._seconds.items()}
+
+
+def _explain(index: FaissIndex, only: Keys | None, trace: Trace, clock: Clock) -> dict[str, JSON]:
+    way = trace.plan.way
+    if way is Way.NOTHING and trace.candidates:  # all there is came after the last snapshot
+        way = Way.EXACT
+    return {
+        "plan": way.value,
+        "items": len(index),
+        "matched": None if only is None else len(only),
+        "candidates": trace.candidates,
+        "effort": trace.plan.effort,
+        "fell_back": trace.fell_back,
+        "ms": clock.ms(),
+    }
