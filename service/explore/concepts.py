@@ -215,11 +215,17 @@ def _chances(rows: Vectors, weights: Vector, bias: float) -> NDArray[np.float64]
 
 
 def _fitted(rows: Vectors, marks: Marks) -> tuple[Vector, float]:
-    """Weights and bias by Newton's method, with a quadratic penalty on the weights."""
+    """Weights and bias by Newton's method, with a quadratic penalty on the weights.
+
+    Of fewer rows than dimensions the weights lie in the span of the rows (Kimeldorf and Wahba,
+    1971), so they are looked for there: the same ones, a hundred times faster for a few examples.
+    """
     middle = (rows[marks].mean(0) + rows[~marks].mean(0)) / 2
-    inner = np.column_stack([SCALE * (rows - middle), np.ones(len(rows))]).astype(np.float64)
+    away = (SCALE * (rows - middle)).astype(np.float64)
+    span = np.linalg.qr(away.T).Q if len(rows) < rows.shape[1] else np.eye(rows.shape[1])
+    inner = np.column_stack([away @ span, np.ones(len(rows))])
     share = np.where(marks, 0.5 / marks.sum(), 0.5 / (~marks).sum()) * len(marks)
-    penalty = np.r_[np.ones(rows.shape[1]), 1e-6]
+    penalty = np.r_[np.ones(span.shape[1]), 1e-6]
     head = np.zeros(inner.shape[1])
     for _ in range(ROUNDS):
         chances = 1 / (1 + np.exp(-np.clip(inner @ head, -30, 30)))
@@ -229,7 +235,7 @@ def _fitted(rows: Vectors, marks: Marks) -> tuple[Vector, float]:
         head -= step
         if np.abs(step).max() < 1e-6:
             break
-    weights: Vector = (SCALE * head[:-1]).astype(np.float32)
+    weights: Vector = (SCALE * (span @ head[:-1])).astype(np.float32)
     return weights, float(head[-1] - weights @ middle)
 
 

@@ -185,6 +185,39 @@ def test_an_area_and_concepts_narrow_what_is_read_counted_and_told(client: TestC
         assert refused.status_code in (400, 404), wrong
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"area": [[0, 0], [1, 1]]}, "invalid_input"),
+        ({"area": [[0, 0], [1, 1], [2, 2, 2]]}, "invalid_input"),
+        ({"area": [[0, 0], [1, 1], ["0", "1"]]}, "invalid_input"),
+        ({"area": [[0, 0], [1, 1], [True, False]]}, "invalid_input"),
+        ({"area": [[0.0, 0.0], [1.0, 1.0]] * 500_000}, "invalid_input"),
+        ({"area": [[0, 0], [1, 0], [2, 0]]}, "invalid_input"),
+        ({"area": [[0, 0], [1, 0], [1, 1]]}, "invalid_input"),  # there is no map
+        ({"concepts": {"nothing": 0.5}}, "unknown_concept"),
+        ({"concepts": {"../../etc": 0.5}}, "invalid_input"),
+        ({"with_concepts": ["nothing"]}, "unknown_concept"),
+        ({"with_concepts": ["a"] * 33}, "invalid_input"),
+        ({"query": {"concept": "nothing"}}, "unknown_concept"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_no_area_or_concept_is_has_a_name(
+    client: TestClient, body: dict[str, Any], code: str
+) -> None:
+    client.put("/v1/collections/main/items", json={"items": [{"id": "a", "text": "red"}]})
+    answer = client.post("/v1/collections/main/query", json={"query": "red", **body})
+    assert answer.json()["code"] == code, answer.text[:300]
+
+
+def test_nan_is_no_corner(client: TestClient) -> None:
+    body = '{"query": "red", "area": [[0, 0], [1, NaN], [1, 1]]}'
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/v1/collections/main/query", content=body, headers=headers)
+    assert answer.json()["code"] == "invalid_input"
+
+
 def ready(client: TestClient, url: str) -> dict[str, Any]:
     """The map, when it is there."""
     for _ in range(10_000):

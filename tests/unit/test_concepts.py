@@ -50,6 +50,24 @@ def test_a_concept_tells_what_was_marked_and_is_kept(store: Store) -> None:
     assert [one.name for one in concepts.all_of(collection)] == ["first"]
 
 
+@pytest.mark.parametrize("dim", [16, 200])
+def test_a_head_is_the_best_there_is(store: Store, dim: int) -> None:
+    """Nothing is gained by a step in any direction, of few dimensions and of many."""
+    collection = store.ensure("own", f"vectors:{dim}")
+    rows = np.random.default_rng(0).normal(size=(40, dim)).astype(np.float32)
+    names = [f"i{n}" for n in range(40)]
+    collection.put([Item(n, Modality.IMAGE, row) for n, row in zip(names, rows, strict=True)])
+    made = concepts.learn(collection, "any", names[:10], names[10:])
+    rows = collection.vectors_of(names).astype(np.float64)
+    marks = np.arange(40) < 10
+    share = np.where(marks, 2.0, 40 / 60)
+    middle = (rows[:10].mean(0) + rows[10:].mean(0)) / 2
+    missed = share * (1 / (1 + np.exp(-(rows @ made.weights + made.bias))) - marks)
+    slope = concepts.SCALE * (rows - middle).T @ missed + made.weights / concepts.SCALE
+    assert np.abs(slope).max() < 1e-3
+    assert abs(missed.sum()) < 1e-3
+
+
 def test_what_has_no_meaning_is_told_to_be_unreliable(store: Store) -> None:
     made = concepts.learn(filled(store, apart=0.0), "chance", YES, NO)
     assert made.quality.auc < 0.8
