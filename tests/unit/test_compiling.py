@@ -16,8 +16,9 @@ from PIL import Image
 
 from latent.errors import InputError, ModelUnavailableError
 from latent.items import Item, Modality, Vectors
-from latent.models import registry
+from latent.models import kept_calibrations, registry
 from latent.models.artifact import Artifact
+from latent.models.calibration import Calibration, Line
 from latent.models.compiled import CompiledEmbedder
 from latent.settings import Settings
 from latent.store import Store
@@ -128,6 +129,15 @@ def test_the_card_tells_the_measured_parity(compiled: Compiled) -> None:
     assert manifest.stands_for.model == compiled.source.space.model
     assert 0.99 <= manifest.card.measured["text_cosine_to_source_least"] <= 1
     assert 0.99 <= manifest.card.measured["image_cosine_to_source_mean"] <= 1
+
+
+def test_what_was_learnt_of_the_source_is_carried(
+    source: OpenClipEmbedder, settings: Settings, tmp_path: Path
+) -> None:
+    learnt = Calibration(alone={"text-image": Line(bias=-1, score=9)}, about="an album")
+    kept_calibrations.keep(source.space, learnt, settings)
+    report = compile_model(source, tmp_path / "made", settings=settings, precision="float32")
+    assert Artifact(report.folder).manifest.calibration == learnt
 
 
 def test_the_stages_are_told(compiled: Compiled) -> None:
