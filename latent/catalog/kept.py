@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from latent.catalog.database import written
 from latent.items import Item
 
 MOST = 10_000
@@ -70,4 +71,5 @@ class KeptItems:
 
 def _size(item: Item) -> int:
     """About as many bytes as it takes."""
-    return int(item.vector.nbytes) + len(item.text or "") + 4 * len(str(item.metadata)) + 1_000
+    metadata = 4 * len(written(item.metadata))  # the quickest way to know
+    return int(item.vector.nbytes) + len(item.text or "") + metadata + 1_000
