@@ -126,10 +126,12 @@ class Placer:
         return found
 
     def now(
-        self, embedder: Embedder, things: Sequence[Thing], timings: Timings
+        self, embedder: Embedder, things: Sequence[Thing], timings: Timings, *, is_alone: bool
     ) -> list[Vector] | None:
         """The places of things where that needs no waiting: they are remembered, or they are texts
         and the model has nothing to do; for any thread.
+
+        Where others ask as well (not `is_alone`), texts are left to the batches they share.
 
         Raises:
             InputError: a text is none that the model reads.
@@ -139,7 +141,7 @@ class Placer:
             return found
         texts = [thing.text for thing in things if isinstance(thing, Text)]
         batcher = self._batchers.get(_name_of(embedder, Modality.TEXT))
-        if batcher is None or len(texts) < len(things) or len(texts) > FEW:
+        if not is_alone or batcher is None or len(texts) < len(things) or len(texts) > FEW:
             return None
         if any(_far_too_long(text, embedder.max_tokens) for text in texts):
             return None

@@ -186,3 +186,29 @@ def test_a_request_with_many_things_pushes_no_question_out(settings: Settings) -
 
     assert asking(settings, work, query_cache=4) == [Modality.TEXT]
     assert model.batches[-1] == ["blue 1"]
+
+
+def test_only_who_is_alone_has_a_new_text_placed_at_once(settings: Settings) -> None:
+    """Whoever is not would keep others from sharing a batch; what is remembered is for all."""
+
+    async def work() -> None:
+        model, workers = Listening(), Workers(1)
+        placer = Placer(settings, workers)
+
+        def now(text: str, *, is_alone: bool) -> bool:
+            found = placer.now(model, [Text(text)], Timings(), is_alone=is_alone)
+            return found is not None
+
+        try:
+            assert not now("red", is_alone=True)  # nobody has asked this model before
+            await placer.place(model, [Text("red")], Timings())
+            assert now("red", is_alone=False)
+            assert not now("green", is_alone=False)
+            assert now("green", is_alone=True)
+            assert now("green", is_alone=False)
+            assert model.batches == [["red"], ["green"]]
+        finally:
+            await placer.close()
+            workers.close()
+
+    asyncio.run(work())
