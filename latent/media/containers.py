@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+MOST_SAID = 100_000  # boxes and properties of items; a photo of a phone has a few hundred
 DEEPEST = 8  # grids of grids of grids; phones write one
 ENDLESS = 1 << 60
 
@@ -26,6 +27,13 @@ class _Meta:
     sizes: list[int] = field(default_factory=list)
     properties: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     parts: defaultdict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    said: int = 0
+
+    def count(self, many: int = 1) -> None:
+        """Raises ValueError where so much is said that reading it would take long."""
+        self.said += many
+        if self.said > MOST_SAID:
+            raise ValueError("it has too many boxes")
 
 
 def pixels_to_decode(content: bytes, *, unknown: int) -> int:
@@ -39,7 +47,7 @@ def pixels_to_decode(content: bytes, *, unknown: int) -> int:
     meta = _Meta()
     view = memoryview(content)
     try:
-        for kind, box in _boxes(view):
+        for kind, box in _boxes(view, meta):
             if kind == b"meta":
                 _read_meta(box[4:], meta)
     except (struct.error, IndexError) as error:
@@ -64,9 +72,10 @@ def _pixels(item: int, meta: _Meta, unknown: int, known: dict[int, int], depth: 
     return known[item]
 
 
-def _boxes(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+def _boxes(view: memoryview, meta: _Meta) -> Iterator[tuple[bytes, memoryview]]:
     at = 0
     while at + 8 <= len(view):
+        meta.count()
         size, kind = struct.unpack_from(">I4s", view, at)
         head = 8
         if size == 1:
@@ -81,11 +90,11 @@ def _boxes(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _read_meta(box: memoryview, meta: _Meta) -> None:
-    for kind, inner in _boxes(box):
+    for kind, inner in _boxes(box, meta):
         if kind == b"iref":
             _read_references(inner, meta)
         elif kind == b"iprp":
-            for name, properties in _boxes(inner):
+            for name, properties in _boxes(inner, meta):
                 if name == b"ipco":
                     _read_sizes(properties, meta)
                 elif name == b"ipma":
@@ -94,7 +103,7 @@ def _read_meta(box: memoryview, meta: _Meta) -> None:
 
 def _read_sizes(box: memoryview, meta: _Meta) -> None:
     """A number for each property, in order; 0 for those that are no sizes."""
-    for kind, inner in _boxes(box):
+    for kind, inner in _boxes(box, meta):
         width, height = struct.unpack_from(">4xII", inner) if kind == b"ispe" else (0, 0)
         meta.sizes.append(width * height)
 
@@ -106,6 +115,7 @@ def _read_associations(box: memoryview, meta: _Meta) -> None:
     for _ in range(count):
         item, many = struct.unpack_from(">IB" if version else ">HB", box, at)
         at += 5 if version else 3
+        meta.count(1 + many)
         for _ in range(many):
             (index,) = struct.unpack_from(">H" if is_long else ">B", box, at)
             at += 2 if is_long else 1
@@ -114,7 +124,7 @@ def _read_associations(box: memoryview, meta: _Meta) -> None:
 
 def _read_references(box: memoryview, meta: _Meta) -> None:
     is_wide = box[0] > 0
-    for kind, inner in _boxes(box[4:]):
+    for kind, inner in _boxes(box[4:], meta):
         if kind != b"dimg":  # others say what belongs together, not what is made of what
             continue
         item, count = struct.unpack_from(">IH" if is_wide else ">HH", inner)
@@ -122,5 +132,4 @@ def _read_references(box: memoryview, meta: _Meta) -> None:
         if start + count * width > len(inner):
             raise ValueError("its boxes are damaged")
         parts = np.frombuffer(inner, ">u4" if is_wide else ">u2", count, start)
-        for part, many in zip(*np.unique(parts, return_counts=True), strict=True):
-            meta.parts[item][int(part)] += int(many)
+        meta.parts[item].update(parts.tolist())

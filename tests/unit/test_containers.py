@@ -91,6 +91,20 @@ def test_boxes_that_end_early_or_have_no_length_are_damaged() -> None:
             pixels(content)
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        box(b"free") * 200_000,
+        box(b"iref", box(b"dimg", b"\0\x01\0\0") * 200_000, version=0),
+        box(b"iprp", box(b"ipco", box(b"free") * 200_000)),
+        box(b"iprp", box(b"ipma", b"\0\x10\0\0" + b"\0\x01\0" * 200_000, version=0)),
+    ],
+)
+def test_a_container_that_says_too_much_is_not_read_to_its_end(inside: bytes) -> None:
+    with pytest.raises(ValueError, match="too many"):
+        pixels(box(b"ftyp", b"heic") + box(b"meta", inside, version=0))
+
+
 def heic(side: int) -> bytes:
     stream = BytesIO()
     picture = pillow_heif.from_pillow(Image.new("RGB", (side, side), "red"))
