@@ -45,10 +45,13 @@ def calibrate_model(
         print_json(_json(made))
         return
     learnt = made.learnt
-    out.print(f"{made.photos} photos, {learnt.captions} different captions; on those not fitted on")
-    out.print(_line("now", learnt.quality))
+    out.print(
+        f"{made.photos} photos, {learnt.captions} different captions; on those not fitted on",
+        soft_wrap=True,
+    )
+    out.print(_line("now", learnt.quality), soft_wrap=True)
     if learnt.before is not None:
-        out.print(_line("before", learnt.before))
+        out.print(_line("before", learnt.before), soft_wrap=True)
     out.print(f"kept in {made.kept_in}; --forget lets go of it", soft_wrap=True)
 
 
