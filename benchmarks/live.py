@@ -142,7 +142,7 @@ class _Given:
 
 def live(bench: Bench, n: int) -> Iterator[Row]:
     """Questions alone, then beside puts."""
-    n, seconds = (1_000, 1.0) if bench.is_quick else (n, 20.0)
+    n, seconds = (1_000, 1.0) if bench.is_quick else (n, 60.0)
     with filled(bench, n, DIM) as ours:
         data, asked = ours.data, ours.drawn.like_things
     new = draw(n, DIM, questions=int(ASKED_PUTS * (seconds + 5)), seed=1).like_things
