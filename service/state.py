@@ -24,6 +24,7 @@ from latent.settings import Settings
 from latent.space import Space
 from latent.store import Store
 from latent.wiring import open_store
+from service.embedding.memory import give_back
 from service.embedding.placing import Placer
 from service.embedding.workers import Workers
 from service.entrance.door import Door
@@ -265,6 +266,7 @@ async def keep_warming(
             log.exception("the service is not ready")
             readiness.missed("getting ready failed; the log of the service has the details")
         else:
+            give_back()
             readiness.reached()
             return
         await _pause(stop, pause)
