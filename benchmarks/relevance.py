@@ -200,7 +200,7 @@ def _unlearnt(bench: Bench, store: Store, val: Captioned) -> Iterator[Row]:
     best = sure([hits[0] for hits in asked.captions])
     name = "without a calibration"
     value = parting(best, sure(asked.best_of_others))
-    yield Row(f"{name}: match or no match", value, "AUROC", "from the collection alone")
+    yield Row(f"{name}: match or no match", value, "AUROC", "by what chance gives")
     told = [relevance < SURE for relevance in sure(asked.best_of_others)]
     yield Row(f"{name}: no answer, told so", float(np.mean(told)), "share")
     kept = [relevance >= SURE for relevance in sure(asked.own_hits)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from latent import backups
 from latent.errors import InputError
 from latent.items import Item, Modality, Vectors
 from latent.models import kept_calibrations, registry
@@ -161,6 +163,15 @@ def test_a_file_that_cannot_be_understood_has_no_say(
     path.write_text('{"model": 1}')
     assert registry.calibration(space, album) is None
     assert "cannot be understood" in caplog.text
+
+
+def test_what_was_learnt_is_in_a_backup(album: Settings, tmp_path: Path) -> None:
+    kept = kept_calibrations.keep(ColourEmbedder().space, Calibration(about="mine"), album)
+    backups.write(album, tmp_path / "saved", lambda *_: None)
+    into = album.model_copy(update={"data": tmp_path / "restored"})
+    backups.restore(into, tmp_path / "saved")
+    assert registry.calibration(ColourEmbedder().space, into) == Calibration(about="mine")
+    assert (into.data / kept.relative_to(album.data)).read_bytes() == kept.read_bytes()
 
 
 def test_the_command_says_how_well_it_does(album: Settings) -> None:
