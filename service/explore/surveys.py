@@ -81,10 +81,7 @@ class Surveys:
         """The landscape as it is now; None where none was built."""
         uid, sequence = collection.views.name, collection.sequence
         with self._turn(uid):  # two that ask for one map need it followed once
-            version = landscape.version(collection.views)
-            # Another process may have built one since; where it is gone, ours will do.
-            is_ours = version is None or version == self._versions.get(uid)
-            held = self._surveys.get(uid) if is_ours else None
+            held = self._held(collection)
             if held is not None and held.sequence == sequence:
                 return held
             before = held.landscape if held is not None else landscape.load(collection.views)
@@ -98,7 +95,14 @@ class Surveys:
 
     def seen(self, collection: Collection) -> Survey | None:
         """The landscape as somebody saw it last, which takes no time; else as it is now."""
-        return self._surveys.get(collection.views.name) or self.of(collection)
+        return self._held(collection) or self.of(collection)
+
+    def _held(self, collection: Collection) -> Survey | None:
+        """The landscape in memory, unless another process has kept one since."""
+        uid, version = collection.views.name, landscape.version(collection.views)
+        # Where what was kept is gone, ours will do.
+        is_ours = version is None or version == self._versions.get(uid)
+        return self._surveys.get(uid) if is_ours else None
 
     def building(self, collection: Collection) -> Building | None:
         """How far it is being built; None where it is not."""

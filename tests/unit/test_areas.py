@@ -139,6 +139,17 @@ def test_an_item_that_came_since_the_map_was_seen_is_in_no_area_yet(store: Store
     assert "new" in {hit.item.id for hit in engine.search("main", asked).hits}
 
 
+def test_an_area_is_one_of_the_map_that_another_process_built(store: Store) -> None:
+    mapped(store)
+    elsewhere, engine = Surveys(store), QueryEngine(store)
+    everything = Question(parse({"id": "3"}), k=50, area=[[-2, -2], [2, -2], [2, 2], [-2, 2]])
+    assert len(engine.search("main", everything).hits) == 39
+    collection = store.collection("main")
+    collection.put([Item("new", Modality.IMAGE, np.eye(16, dtype=np.float32)[0])])
+    elsewhere.build(collection, Method.PCA)
+    assert len(engine.search("main", everything).hits) == 40
+
+
 def test_an_area_without_a_map_is_refused(store: Store) -> None:
     store.ensure("main").put([Item("a", Modality.IMAGE, np.eye(16, dtype=np.float32)[0])])
     with pytest.raises(InputError, match="no map yet"):
