@@ -280,14 +280,16 @@ def _open(wanted: _Wanted) -> tuple[Any, Any]:
                 open_clip.load_checkpoint(model, wanted.weights)
             tokenizer = open_clip.get_tokenizer(wanted.model)
     except FOREIGN_LOADING_ERRORS as error:
-        advice = (
-            "check that the folder is complete and was saved by open_clip"
-            if is_local or "@" in wanted.shown
-            else "run once with access to the model hub, or name local weights: openclip:PATH"
-        )
+        tried = ""
+        if is_local:
+            advice = "check that the folder is complete and was saved by open_clip"
+        elif "@" in wanted.shown:
+            advice = f"is {wanted.weights} whole, and are its weights those of {wanted.model}?"
+        else:
+            tried = "tried open_clip's cache and the weights' origin "
+            advice = "run once with access to the model hub, or name local weights: openclip:PATH"
         raise ModelUnavailableError(
-            f"openclip:{wanted.shown} cannot be loaded: tried open_clip's cache and the weights'"
-            f" origin ({plain(error)}); {advice}"
+            f"openclip:{wanted.shown} cannot be loaded: {tried}({plain(error)}); {advice}"
         ) from error
     return model.eval(), tokenizer
 

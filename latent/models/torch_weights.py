@@ -44,8 +44,10 @@ def size_of(weights: Mapping[str, torch.Tensor]) -> int:
 
 
 def plain(error: BaseException) -> str:
-    """The first line of a foreign message, and its kind."""
+    """The first line of a foreign message, and its kind; of a heading, what stands below too."""
     lines = str(error).strip().splitlines()
     first = lines[0] if lines else "no reason given"
+    if first.endswith(":") and len(lines) > 1:
+        first = f"{first} {lines[1].strip()}"
     shown = first if len(first) <= LONGEST_MESSAGE else first[:LONGEST_MESSAGE] + "…"
     return f"{type(error).__name__}: {shown}"

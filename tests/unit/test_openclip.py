@@ -89,6 +89,23 @@ def test_an_architecture_and_a_file_are_joined_by_an_at(folder: Path, tmp_path: 
     assert embedder.embed_texts(["a dog"]).shape == (1, 32)
 
 
+def test_weights_of_another_architecture_are_refused_and_the_file_is_named(
+    folder: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    described = json.loads((folder / "open_clip_config.json").read_text())
+    (tmp_path / "nearfield-other.json").write_text(json.dumps(described["model_cfg"]))
+    open_clip.add_model_config(tmp_path)
+    weights = open_clip.create_model("nearfield-other").state_dict()
+    missing = weights.popitem()[0]
+    torch.save(weights, tmp_path / "weights.pt")
+    with pytest.raises(ModelUnavailableError, match=r"weights\.pt whole.*nearfield-other") as told:
+        opened(f"nearfield-other@{tmp_path / 'weights.pt'}")
+    assert missing in str(told.value)
+    assert "cache" not in str(told.value)  # there was nothing to look for in one
+
+
 def test_a_file_alone_is_told_how_to_name_its_architecture(tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(b"")
     with pytest.raises(ModelUnavailableError, match="ARCH@FILE"):
