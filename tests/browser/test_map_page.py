@@ -60,7 +60,7 @@ def made(visit: Visit, fragment: str) -> Any:
     page.locator("#map canvas, #map .strong").first.wait_for()
     if page.locator("#map .strong").count():
         page.get_by_role("button", name="Make a map").click()
-    page.locator("#map canvas").wait_for(timeout=60_000)
+    page.locator("#map canvas").wait_for(timeout=180_000)
     page.wait_for_timeout(300)
     return page
 

@@ -14,14 +14,17 @@ const REACH = 14; // pixels around a point that count as it
 export class MapView {
   #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 };
   #hits = []; #asked = false; #labels = []; #thumbs = new Map(); #canvas = null; #turn = 0; #group = "";
-  #isLit = () => false; #enter; #within; #lasso; #area = []; #beside; #sized = new ResizeObserver(() => this.#later());
+  #width = 1; #height = 1; #colours = null; #isLit = () => false; #enter; #within; #lasso; #area = []; #beside; #sized = new ResizeObserver(() => this.#later());
 
   /** `open(id)` is called for a point that is chosen, `enter(group)` for a group, `within(area)` for a part. */
   constructor({ open, enter, within }) {
     this.#within = within;
     this.#open = open;
     this.#enter = enter;
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#later());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.#colours = null;
+      this.#later();
+    });
   }
 
   hide() {
@@ -177,21 +180,22 @@ export class MapView {
   }
 
   /** Pixels of one unit of the map. */
-  get #unit() { return (Math.min(this.#canvas.clientWidth, this.#canvas.clientHeight) / 2.15) * this.#view.zoom; }
+  get #unit() { return (Math.min(this.#width, this.#height) / 2.15) * this.#view.zoom; }
 
   #spot(x, y) {
-    const { clientWidth, clientHeight } = this.#canvas;
-    return [clientWidth / 2 + (x - this.#view.x) * this.#unit, clientHeight / 2 - (y - this.#view.y) * this.#unit];
+    return [this.#width / 2 + (x - this.#view.x) * this.#unit, this.#height / 2 - (y - this.#view.y) * this.#unit];
   }
 
   /** Where on the map a pixel is. */
   #place(left, top) {
-    const { clientWidth, clientHeight } = this.#canvas;
-    return [this.#view.x + (left - clientWidth / 2) / this.#unit, this.#view.y - (top - clientHeight / 2) / this.#unit];
+    return [this.#view.x + (left - this.#width / 2) / this.#unit, this.#view.y - (top - this.#height / 2) / this.#unit];
   }
 
   #draw() {
-    const canvas = this.#canvas, { clientWidth: width, clientHeight: height } = canvas;
+    const canvas = this.#canvas;
+    // Asked once, before anything is moved: each later look would have the browser lay out anew.
+    const { clientWidth: width, clientHeight: height } = canvas;
+    [this.#width, this.#height] = [width, height];
     const dense = devicePixelRatio || 1;
     if (canvas.width !== Math.round(width * dense) || canvas.height !== Math.round(height * dense)) {
       canvas.width = Math.round(width * dense);
@@ -201,7 +205,7 @@ export class MapView {
     const size = Math.max(2, Math.min(11, (130 / Math.sqrt(count)) * Math.sqrt(this.#view.zoom))) * dense;
     this.#points.draw({
       middle: [this.#view.x, this.#view.y], scale: [(2 * this.#unit) / width, (2 * this.#unit) / height],
-      size, colours: colours(this.#room), isLit: this.#hits.length > 0 || this.#group !== "",
+      size, colours: this.#colours ??= colours(this.#room), isLit: this.#hits.length > 0 || this.#group !== "",
     });
     this.#lasso.show(this.#area);
     this.#drawNames(width, height);
@@ -215,14 +219,14 @@ export class MapView {
       const { group, label } = one;
       const [left, top] = this.#spot(group.x, group.y);
       const isThere = (group.parent === null) === isUpper && left > 0 && top > 0 && left < width && top < height;
-      if (isThere) {
+      if (isThere && one.wide === undefined) {
         label.hidden = false;
-        one.wide ??= label.offsetWidth;
+        one.wide = label.offsetWidth;
       }
       const isFree = isThere && taken.every(([x, y, wide]) => Math.abs(y - top) > 26 || Math.abs(x - left) > (wide + one.wide) / 2 + 4);
       if (isFree) taken.push([left, top, one.wide]);
-      label.hidden = !isFree;
-      label.style.transform = `translate(${left}px, ${top}px) translate(-50%, -50%)`;
+      if (label.hidden === isFree) label.hidden = !isFree;
+      if (isFree) label.style.transform = `translate(${left}px, ${top}px) translate(-50%, -50%)`;
     }
   }
 
@@ -267,9 +271,9 @@ export class MapView {
     if (this.#group !== "") this.#enter("");
   }
 
-  #zoom(by, left = this.#canvas.clientWidth / 2, top = this.#canvas.clientHeight / 2) {
+  #zoom(by, left = this.#width / 2, top = this.#height / 2) {
     const zoom = Math.max(0.7, Math.min(400, this.#view.zoom * by)), done = zoom / this.#view.zoom;
-    const x = (left - this.#canvas.clientWidth / 2) / this.#unit, y = (this.#canvas.clientHeight / 2 - top) / this.#unit;
+    const x = (left - this.#width / 2) / this.#unit, y = (this.#height / 2 - top) / this.#unit;
     this.#to(this.#view.x + x * (1 - 1 / done), this.#view.y + y * (1 - 1 / done), zoom);
   }
 
@@ -289,8 +293,7 @@ export class MapView {
   }
 
   #inSight() {
-    const { clientWidth, clientHeight } = this.#canvas;
-    const corners = [[0, 0], [clientWidth, 0], [clientWidth, clientHeight], [0, clientHeight]];
+    const corners = [[0, 0], [this.#width, 0], [this.#width, this.#height], [0, this.#height]];
     this.#within(corners.map(([left, top]) => rounded(this.#place(left, top))));
   }
 

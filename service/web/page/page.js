@@ -1,6 +1,6 @@
 // The page: its state is its address, and everything shown follows from it.
 
-import { EMPTY, isNarrow, question, read, write } from "./address.js";
+import { EMPTY, isNarrow, narrowed, question, read, write } from "./address.js";
 import { showParts, shrunk } from "./box.js";
 import { showCollections } from "./collections.js";
 import { Concepts } from "./concepts.js";
@@ -17,13 +17,14 @@ import { ask } from "./service.js";
 import { showUploads } from "./uploads.js";
 
 const SETTLED = 600; // milliseconds after which nobody types any more
-const PAUSE = 60; // milliseconds after a key, so that a fast typist asks once
+const PAUSE = 40; // milliseconds after a key, so that a fast typist asks once
 
 const AXIS = "~"; // the name of a field cannot be this alone
 
 let state = read(location.hash);
 let collections = [];
 let meant = []; // hits that light up on the map: none where nothing was asked, or nothing matches
+let counted = { of: "", found: null }; // what there is to filter by, as it was told last
 let typing = 0, saying = 0;
 let moving = ""; // what is being typed or moved
 const teaching = new Concepts({
@@ -129,9 +130,13 @@ function showView() {
 }
 
 async function narrow(asked, signal) {
-  const found = await facets(asked, signal);
+  const of = JSON.stringify([asked.collection, narrowed(asked)]);
+  // While something is asked, words change and what there is to filter by does not.
+  const isKnown = counted.of === of && question(asked) !== null;
+  const found = isKnown ? counted.found : await facets(asked, signal);
   if (signal.aborted) return;
-  showFilters(asked, found, (filter) => go({ filter }));
+  counted = { of, found };
+  if (!isKnown) showFilters(asked, found, (filter) => go({ filter }));
   const sorts = found.fields.filter((one) => one.kind !== "flag" && one.distinct > 1).map((one) => one.field);
   if (asked.sort && !sorts.includes(asked.sort.split(":")[0])) sorts.push(asked.sort.split(":")[0]);
   const options = [["", question(asked) ? "by relevance" : "as they came"], [AXIS, "from one thing to another"]];
@@ -299,7 +304,11 @@ async function find(files) {
 
 function add(files) {
   showUploads(state.collection, files, {
-    done: show, needKey: (error) => askForKey(error.message, show),
+    done: () => {
+      counted = { of: "", found: null };
+      show();
+    },
+    needKey: (error) => askForKey(error.message, show),
   });
 }
 
