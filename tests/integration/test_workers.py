@@ -84,6 +84,7 @@ def serving(data: Path) -> Iterator[Served]:
     Keyring.of(Settings(data=data)).add(key)
     given = {"DATA": str(data), "MODEL": "colours", "PORT": "0", "MIN_RELEVANCE": "0"}
     environment = os.environ | {f"NEARFIELD_{name}": value for name, value in given.items()}
+    environment["TMPDIR"] = str(data.parent)  # where it is killed, its counts stay behind
     process = subprocess.Popen(
         [sys.executable, "-m", "nearfield", "serve", "--workers", "2", "--json"],
         cwd=ROOT,
