@@ -77,8 +77,16 @@ class Arithmetic:
         """Take the first arithmetic in which known things land where float32 puts them.
 
         `place` places them through this object; `of` names the model. Returns the rows in float32.
+
+        Raises:
+            ModelUnavailableError: float32 puts them nowhere: no row of length 1.
         """
         exact = place()
+        if not np.allclose(np.linalg.norm(exact, axis=1), 1, atol=1e-3):  # as what is NaN is not
+            raise ModelUnavailableError(
+                f"{of} places known things nowhere: among its weights are some that are no numbers,"
+                " infinite, or all zero; get them anew"
+            )
         for half in self.device.halves:
             self.half = half
             cosine = float(np.sum(exact * place(), axis=1).min())

@@ -23,6 +23,7 @@ FOREIGN_LOADING_ERRORS = (
     TypeError,
     AttributeError,
     ImportError,
+    StopIteration,
     pickle.UnpicklingError,
     SafetensorError,
 )

@@ -106,6 +106,33 @@ def test_weights_of_another_architecture_are_refused_and_the_file_is_named(
     assert "cache" not in str(told.value)  # there was nothing to look for in one
 
 
+@pytest.mark.parametrize("damage", [float("nan"), float("inf"), 0.0])
+def test_weights_that_place_nothing_anywhere_are_refused(
+    folder: Path, tmp_path: Path, damage: float
+) -> None:
+    import torch
+
+    described = json.loads((folder / "open_clip_config.json").read_text())
+    (tmp_path / "nearfield-damaged.json").write_text(json.dumps(described["model_cfg"]))
+    open_clip.add_model_config(tmp_path)
+    weights = open_clip.create_model("nearfield-damaged").state_dict()
+    weights["text_projection"].fill_(damage)
+    torch.save(weights, tmp_path / "weights.pt")
+    with pytest.raises(ModelUnavailableError, match="places known things nowhere"):
+        opened(f"nearfield-damaged@{tmp_path / 'weights.pt'}")
+
+
+def test_a_file_without_weights_is_refused(folder: Path, tmp_path: Path) -> None:
+    import torch
+
+    described = json.loads((folder / "open_clip_config.json").read_text())
+    (tmp_path / "nearfield-none.json").write_text(json.dumps(described["model_cfg"]))
+    open_clip.add_model_config(tmp_path)
+    torch.save({}, tmp_path / "weights.pt")
+    with pytest.raises(ModelUnavailableError, match=r"weights\.pt"):
+        opened(f"nearfield-none@{tmp_path / 'weights.pt'}")
+
+
 def test_a_file_alone_is_told_how_to_name_its_architecture(tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(b"")
     with pytest.raises(ModelUnavailableError, match="ARCH@FILE"):
