@@ -18,6 +18,7 @@ from latent.errors import InputError
 from latent.items import Vectors
 
 ROWS_AT_ONCE = 1_024
+READ_AT_ONCE = 1 << 20  # bytes of a column
 
 
 def parquet_rows(path: Path) -> Rows:
@@ -25,7 +26,8 @@ def parquet_rows(path: Path) -> Rows:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as table:
+        # It would read all of the file ahead, and keep it.
+        with parquet.ParquetFile(path, pre_buffer=False, buffer_size=READ_AT_ONCE) as table:
             require_columns(path, table.schema_arrow.names)
             number = 0
             for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from indexer.manifests.cells import row_of
+from indexer.manifests.formats import rows
 from indexer.manifests.identity import fingerprint
 from indexer.manifests.row import BadRow, Row
 from latent.items import JSON
@@ -78,3 +82,16 @@ def test_a_fingerprint_is_of_everything_that_is_stored() -> None:
     assert fingerprint(turned, "i", None) == prints[2]
     strided = np.asfortranarray(np.array([[1, 2], [3, 4]], np.float32).T)[:, 0]
     assert fingerprint(row(vector=strided), "i", None) == prints[0]
+
+
+def test_a_table_is_not_held_as_a_whole(tmp_path: Path) -> None:
+    count, dim = 40_000, 64
+    numbers = pa.array(np.random.default_rng(0).random(count * dim, np.float32))
+    table = pa.table({"vector": pa.FixedSizeListArray.from_arrays(numbers, dim)})
+    path = tmp_path / "m.parquet"
+    parquet.write_table(table, path, row_group_size=4_096, compression="none")
+    before, most = pa.total_allocated_bytes(), 0
+    for number, _ in enumerate(rows(path)):
+        if number % 1_000 == 0:
+            most = max(most, pa.total_allocated_bytes() - before)
+    assert 0 < most < count * dim * 4 / 2
