@@ -65,7 +65,10 @@ export class Grid {
 
   #lay() {
     const width = this.#root.clientWidth;
-    if (!width) return;
+    if (!width) { // the map is shown: what was laid out is of other items by now
+      this.#laid = { rows: [], height: 0 };
+      return;
+    }
     const wished = width < 520 ? 150 : width < 1100 ? 190 : width < 1900 ? 230 : 280;
     this.#laid = justified(this.#items.map(shape), width, wished);
     this.#rowOf = [];
@@ -84,6 +87,7 @@ export class Grid {
   }
 
   #draw(moved = false) {
+    if (!this.#laid.rows.length) return;
     const above = this.#root.getBoundingClientRect().top;
     const from = -above - innerHeight * 0.75, to = -above + innerHeight * 1.75;
     const { rows } = this.#laid;
