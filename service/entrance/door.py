@@ -87,5 +87,6 @@ class Door:
         finally:
             self._inside -= 1
             now = self._clock()
-            gap, self._last = now - self._last, now
+            # One that takes minutes tells little of the others: no gap is longer than patience.
+            gap, self._last = min(now - self._last, self._patience), now
             self._pace = gap if self._pace is None else self._pace + (gap - self._pace) / MEMORY

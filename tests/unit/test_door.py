@@ -60,6 +60,15 @@ def test_a_batch_that_leaves_at_once_has_the_pace_of_all_of_it(clock: Clock) -> 
     assert 80 < door.room < 120
 
 
+def test_one_that_takes_long_keeps_few_of_the_others_out(clock: Clock) -> None:
+    door = Door(1_000, patience=1, clock=clock)
+    serve(door, clock, times=50, seconds=0.01)
+    serve(door, clock, times=1, seconds=60)
+    assert door.room > 20
+    serve(door, clock, times=100, seconds=0.01)
+    assert door.room > 80
+
+
 def test_one_more_than_there_is_room_for_is_told_when_to_come_back(clock: Clock) -> None:
     door = Door(1_000, patience=8, clock=clock)
     serve(door, clock, times=1, seconds=2)
