@@ -6,11 +6,12 @@ What is wrong with one question is its own alone. Knows nothing about bodies and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Generic, TypeVar
 
 from latent.errors import InputError, SpaceMismatchError
+from latent.filters.language import All, Among, Filter
 from service.desk import SearchDesk
 from service.embedding.batching import Outcome
 from service.embedding.placing import all_placed
@@ -20,7 +21,8 @@ from service.seen.timing import Timings
 R = TypeVar("R")
 
 MOST_HITS = 10_000  # of all questions of a request together
-TURN = 16  # questions that are answered before other requests get their turn
+MOST_KEYS = 16_000_000  # that areas and concepts leave of a collection, eight bytes each
+TURN = 16  # questions that are looked at before other requests get their turn
 
 Refusal = InputError | SpaceMismatchError
 
@@ -33,6 +35,39 @@ class Asked(Generic[R]):
     shaped: Callable[[Answer], R]
 
 
+class Narrowed:
+    """What areas and concepts of all questions of a request leave, held once where it is the same.
+
+    All plans are there at once, and each may hold the keys of nearly all items there are.
+    """
+
+    def __init__(self, most: int = MOST_KEYS) -> None:
+        self._most = most
+        self._held: dict[str, Among] = {}
+        self._count = 0
+
+    def shared(self, tree: Filter | None) -> Filter | None:
+        """The same filter, with keys that are held for another question in the place of equal ones.
+
+        Raises:
+            InputError: all of them together would be too many.
+        """
+        parts = tree.parts if isinstance(tree, All) else (tree,)
+        new = {one.name: one for one in parts if isinstance(one, Among)}
+        new = {name: one for name, one in new.items() if name not in self._held}
+        count = self._count + sum(len(one.keys) for one in new.values())
+        if count > self._most:
+            raise InputError(
+                f"areas and concepts of these questions leave more than {self._most:,} items "
+                "together; ask fewer of them at once"
+            )
+        self._held |= new
+        self._count = count
+        if isinstance(tree, All):
+            return All(tuple(self._held[p.name] if isinstance(p, Among) else p for p in tree.parts))
+        return self._held[tree.name] if isinstance(tree, Among) else tree
+
+
 async def answered(
     desk: SearchDesk, name: str, asked: Sequence[Asked[R]], refused: Callable[[Refusal], R]
 ) -> list[R]:
@@ -43,7 +78,11 @@ async def answered(
         InputError: they ask for too many hits together.
         OverloadedError: too many requests wait for the model.
     """
-    plans = await desk.run(_planned, desk, name, asked)
+    plans: list[Plan | Refusal] = []
+    narrowed = Narrowed()
+    for start in range(0, len(asked), TURN):
+        plans += await desk.run(_planned, desk, name, asked[start : start + TURN], narrowed)
+    _require_few_hits(plans)
     places = await _places(desk, [plan for plan in plans if isinstance(plan, Plan)])
     outcomes = iter(places)
     given = [
@@ -60,7 +99,9 @@ async def answered(
     return found
 
 
-def _planned(desk: SearchDesk, name: str, asked: Sequence[Asked[R]]) -> list[Plan | Refusal]:
+def _planned(
+    desk: SearchDesk, name: str, asked: Sequence[Asked[R]], narrowed: Narrowed
+) -> list[Plan | Refusal]:
     """Each question checked, or why it cannot be asked."""
     plans: list[Plan | Refusal] = []
     engine, store = desk.state.engine, desk.state.store
@@ -68,13 +109,18 @@ def _planned(desk: SearchDesk, name: str, asked: Sequence[Asked[R]]) -> list[Pla
         store.collection(name)
         for one in asked:
             try:
-                plans.append(engine.plan(name, one.question(), Timings()))
+                plan = engine.plan(name, one.question(), Timings())
+                plans.append(replace(plan, where=narrowed.shared(plan.where)))
             except (InputError, SpaceMismatchError) as error:
                 plans.append(error)
+    return plans
+
+
+def _require_few_hits(plans: Sequence[Plan | Refusal]) -> None:
+    """Raises InputError: they ask for too many hits together."""
     hits = sum(plan.question.k for plan in plans if isinstance(plan, Plan))
     if hits > MOST_HITS:
         raise InputError(f"these questions ask for {hits} hits together; at most {MOST_HITS} do")
-    return plans
 
 
 async def _places(desk: SearchDesk, plans: Sequence[Plan]) -> Sequence[Outcome]:

@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from latent.errors import InputError
+from latent.filters.language import All, Exists, among
 from latent.settings import Settings
 from service.app import search_app
-from service.together import MOST_HITS
+from service.together import MOST_HITS, Narrowed
 
 QUERY, QUERIES = "/v1/collections/main/query", "/v1/collections/main/queries"
 COLOURS = ("red", "green", "blue", "white")
@@ -112,3 +115,33 @@ def batches(client: TestClient) -> float:
     )
     assert found is not None
     return float(found[1])
+
+
+def test_each_is_narrowed_by_its_own_concepts(client: TestClient) -> None:
+    for colour, other in (("red", "green"), ("blue", "white")):
+        marks = {
+            side: [f"{one} {n}" for n in range(5)]
+            for side, one in zip(("yes", "no"), (colour, other), strict=True)
+        }
+        client.put(f"/v1/collections/main/concepts/{colour}", json=marks).raise_for_status()
+    questions = [
+        {"query": "green", "k": 20, "concepts": {name: least}}
+        for name in ("red", "blue")
+        for least in (0.0, 0.5, 0.9)
+    ] * 3
+    assert together(client, questions) == [alone(client, one) for one in questions]
+
+
+def test_keys_are_held_once_and_not_more_than_there_is_room_for() -> None:
+    """Each of a thousand questions could else hold those of nearly all items there are."""
+    narrowed = Narrowed(most=10)
+    some, same, others = among(np.arange(6)), among(np.arange(6)), among(np.arange(7, 12))
+    assert narrowed.shared(None) is None
+    assert narrowed.shared(some) is some
+    for _ in range(5):
+        assert narrowed.shared(same) is some
+        assert narrowed.shared(All((Exists("n"), same))) == All((Exists("n"), some))
+    with pytest.raises(InputError, match="more than 10 items"):
+        narrowed.shared(All((others,)))
+    four = among(np.arange(20, 24))
+    assert narrowed.shared(four) is four
