@@ -165,6 +165,8 @@ class SearchBody(BaseModel):
 class Narrowing(BaseModel):
     """What else may be asked of items, beside a filter."""
 
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
     concepts: dict[str, Annotated[StrictFloat, Field(ge=0, le=1)]] | None = Field(
         None, description="How likely hits must have each concept, from 0 to 1."
     )

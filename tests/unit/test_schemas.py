@@ -37,7 +37,7 @@ def test_every_body_refuses_fields_it_does_not_know(body: type[BaseModel]) -> No
 
 
 @pytest.mark.parametrize(
-    "body", [one for one in BODIES if one is not schemas.SearchBody], ids=lambda body: body.__name__
+    "body", [one for one in BODIES if not one.__subclasses__()], ids=lambda body: body.__name__
 )
 def test_every_example_is_taken(body: type[BaseModel]) -> None:
     extra = body.model_config["json_schema_extra"]
