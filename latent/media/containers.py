@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-MOST_SAID = 100_000  # boxes and properties of items; a photo of a phone has a few hundred
+MOST_SAID = 100_000  # boxes, properties and parts of items; a photo of a phone has a few hundred
 DEEPEST = 8  # grids of grids of grids; phones write one
 ENDLESS = 1 << 60
 
@@ -131,5 +131,7 @@ def _read_references(box: memoryview, meta: _Meta) -> None:
         start, width = (6, 4) if is_wide else (4, 2)
         if start + count * width > len(inner):
             raise ValueError("its boxes are damaged")
-        parts = np.frombuffer(inner, ">u4" if is_wide else ">u2", count, start)
-        meta.parts[item].update(parts.tolist())
+        named = np.frombuffer(inner, ">u4" if is_wide else ">u2", count, start)
+        parts = Counter(named.tolist())
+        meta.count(len(parts))
+        meta.parts[item].update(parts)

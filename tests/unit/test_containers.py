@@ -96,6 +96,11 @@ def test_boxes_that_end_early_or_have_no_length_are_damaged() -> None:
     [
         box(b"free") * 200_000,
         box(b"iref", box(b"dimg", b"\0\x01\0\0") * 200_000, version=0),
+        box(
+            b"iref",
+            *(box(b"dimg", struct.pack(">IH60000I", n, 60_000, *range(60_000))) for n in range(2)),
+            version=1,
+        ),
         box(b"iprp", box(b"ipco", box(b"free") * 200_000)),
         box(b"iprp", box(b"ipma", b"\0\x10\0\0" + b"\0\x01\0" * 200_000, version=0)),
     ],
