@@ -31,6 +31,7 @@ from service.seen.metrics import forget_what_it_watched
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[2]
+WORKER = (sys.executable, "-m", "service.entrance.worker")
 ENOUGH = 10.0  # seconds; a worker that lived for less is not started anew at once
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before it is; each time twice as long
 LAST = 9.8  # seconds after being told to stop, in which workers must have ended
@@ -84,8 +85,17 @@ def serve(settings: Settings, app: str, listener: socket.socket) -> None:
 class Crew:
     """Workers, each at its post. `words` are what each is told on its standard input."""
 
-    def __init__(self, workers: int, words: str, listener: socket.socket, shared: Path) -> None:
+    def __init__(
+        self,
+        workers: int,
+        words: str,
+        listener: socket.socket,
+        shared: Path,
+        *,
+        program: Sequence[str] = WORKER,
+    ) -> None:
         listener.setblocking(False)
+        self._program = program
         self._words = words
         self._listener = listener
         self._shared = shared
@@ -176,10 +186,17 @@ class Crew:
                 time.sleep(FULL)
                 return
             with connection:
-                for _ in range(TRIES):
-                    if self._is_given(connection):
-                        break
-                    time.sleep(FULL)
+                if not self._is_given_in_time(connection):
+                    return  # first hear who is gone, or that all is to end
+
+    def _is_given_in_time(self, connection: socket.socket) -> bool:
+        for _ in range(TRIES):
+            if self._is_given(connection):
+                return True
+            if self._signals:
+                break
+            time.sleep(FULL)
+        return False
 
     def _is_given(self, connection: socket.socket) -> bool:
         for post in by_room(self._posts):
@@ -192,22 +209,48 @@ class Crew:
     # --- workers come and go ----------------------------------------------------------------------
 
     def _start(self, post: Post) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-            numbers = [str(theirs.fileno()), str(post.number)]
-            post.process = subprocess.Popen(
-                [sys.executable, "-m", "service.entrance.worker", *numbers],
-                stdin=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                text=True,
+        """Start a worker; where the system has no room for another one now, it is tried again.
+
+        Raises:
+            StoreError: there is no room, and none of them ever began to serve.
+        """
+        try:
+            post.process, ours = self._started(post.number)
+        except OSError as error:
+            if not self._has_begun:
+                raise StoreError(f"no process can be started: {error.strerror}") from error
+            post.pause = pause_after(0.0, post.pause)
+            post.again = time.monotonic() + post.pause
+            log.warning(
+                "worker %d could not be started: %s; it is tried again in %.0f s",
+                post.number,
+                error.strerror,
+                post.pause,
             )
+            return
         post.channel, post.began = Channel(ours), time.monotonic()
         self._selector.register(ours, selectors.EVENT_READ, post)
         assert post.process.stdin is not None
         with suppress(OSError), post.process.stdin as stdin:  # it may have ended already
             stdin.write(self._words)
+
+    def _started(self, number: int) -> tuple[subprocess.Popen[str], socket.socket]:
+        """A worker, and our end of the line to it. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+            try:
+                process = subprocess.Popen(
+                    [*self._program, str(theirs.fileno()), str(number)],
+                    stdin=subprocess.PIPE,
+                    pass_fds=[theirs.fileno()],
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                    text=True,
+                )
+            except OSError:
+                ours.close()
+                raise
+        return process, ours
 
     def _bury(self, post: Post) -> None:
         """Let go of a worker that has ended, and say when to start another in its place.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from latent.errors import StoreError
 from latent.settings import Settings
 from service.entrance.channel import Channel, Word
-from service.entrance.crew import LONGEST_PAUSE, Post, by_room, pause_after, shared_out
+from service.entrance.crew import LONGEST_PAUSE, Crew, Post, by_room, pause_after, shared_out
 
 
 def post(number: int, *, connections: int = 0, given: int = 0, is_ready: bool = True) -> Post:
@@ -49,6 +53,46 @@ def test_threads_and_those_who_may_wait_are_shared_out(workers: int) -> None:
     each = shared_out(Settings(threads=4, max_waiting=256), workers)
     assert each.threads == max(1, 4 // workers)
     assert each.max_waiting == 256 // workers
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def test_where_no_process_can_be_started_now_it_is_tried_again(
+    listener: socket.socket, tmp_path: Path
+) -> None:
+    """The system may be short of memory, which is why the one before has ended."""
+    crew = Crew(1, "{}", listener, tmp_path, program=[str(tmp_path / "missing")])
+    with pytest.raises(StoreError, match="No such file"):  # nobody ever served
+        crew._start(crew._posts[0])
+    crew._has_begun = True
+    for pause in (1.0, 2.0):
+        crew._start(crew._posts[0])
+        post = crew._posts[0]
+        assert (post.process, post.channel, post.pause) == (None, None, pause)
+        assert post.again > time.monotonic()
+    crew._stop()
+
+
+def test_while_nobody_takes_connections_it_is_heard_who_is_gone_and_that_all_is_to_end(
+    listener: socket.socket, tmp_path: Path
+) -> None:
+    crew = Crew(1, "{}", listener, tmp_path)
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    crew._posts[0].channel, crew._posts[0].is_up = Channel(ours), True
+    clients = [socket.create_connection(listener.getsockname()) for _ in range(5)]
+    began = time.monotonic()
+    crew._deal()  # of all of them it would take as many seconds
+    crew._signals.append(signal.SIGTERM)
+    crew._deal()
+    assert time.monotonic() - began < 3
+    for one in [*clients, ours]:
+        one.close()
+    crew._stop()
 
 
 # --- the line -----------------------------------------------------------------------------------
