@@ -109,7 +109,7 @@ def learn(collection: Collection, name: str, yes: Sequence[str], no: Sequence[st
         "no": no,
         "quality": asdict(made.quality),
     }
-    kept.save(path, FORM, about, {"weights": weights})
+    kept.save(path, FORM, about, {"weights": weights}, is_durable=True)
     return made
 
 

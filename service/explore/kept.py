@@ -1,7 +1,7 @@
 """What took long to find out, in one file: numbers as arrays, the rest as JSON, checksummed.
 
-It is derived: a file that is damaged or of another form is passed over, and made again. Knows
-nothing about what is kept.
+Most of it is derived: a file that is damaged or of another form is passed over, and made again.
+Knows nothing about what is kept.
 """
 
 from __future__ import annotations
@@ -34,8 +34,17 @@ class Kept:
     arrays: Arrays
 
 
-def save(path: Path, form: str, about: Mapping[str, Any], arrays: Arrays) -> None:
+def save(
+    path: Path,
+    form: str,
+    about: Mapping[str, Any],
+    arrays: Arrays,
+    *,
+    is_durable: bool = False,
+) -> None:
     """Keep something; readers see all of it or what was there before.
+
+    What is derived from nothing is durable: on the disk before this returns.
 
     Raises:
         StorageFullError: there is no room.
@@ -45,7 +54,7 @@ def save(path: Path, form: str, about: Mapping[str, Any], arrays: Arrays) -> Non
     np.savez(stream, **dict(arrays))  # type: ignore[arg-type]
     content = stream.getvalue()
     head = {"form": form, "sha256": _checksum(about, content), "about": dict(about)}
-    write_whole(path, json.dumps(head).encode() + b"\n" + content, is_durable=False)
+    write_whole(path, json.dumps(head).encode() + b"\n" + content, is_durable=is_durable)
 
 
 def load(path: Path, form: str) -> Kept | None:

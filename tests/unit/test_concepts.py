@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ def test_a_concept_tells_what_was_marked_and_is_kept(store: Store) -> None:
     np.testing.assert_array_equal(held.weights, made.weights)
     assert (held.quality, held.yes, held.no) == (made.quality, YES, NO)
     assert [one.name for one in concepts.all_of(collection)] == ["first"]
+
+
+def test_what_was_marked_is_on_the_disk_before_it_is_acknowledged(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can mark it again from anything else."""
+    flushed: list[int] = []
+    collection, flush = filled(store), os.fsync
+
+    def noted(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_ino)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    concepts.learn(collection, "first", YES, NO)
+    folder = collection.views / concepts.FOLDER
+    assert flushed == [(folder / "first.kept").stat().st_ino, folder.stat().st_ino]
 
 
 @pytest.mark.parametrize("dim", [16, 200])
