@@ -111,7 +111,9 @@ class Ring:
     def _counted(self, now: float) -> float:
         (passed,) = _COUNT.unpack_from(self._memory)
         if passed >= self._amount:
-            (before,) = _TIME.unpack_from(self._memory, self._place(passed - self._amount))
+            # Where the time of that one is not kept, that of the next one is.
+            number = passed - self._amount + self._each - 1
+            (before,) = _TIME.unpack_from(self._memory, self._place(number))
             if (wait := before + self._window - now) > 0:
                 return float(wait)
         if passed % self._each == 0:
