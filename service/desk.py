@@ -5,7 +5,7 @@ Knows nothing about bodies and responses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from latent.collection import Collection
@@ -148,6 +148,15 @@ class SearchDesk(Desk):
             UnknownCollectionError: there is none.
         """
         return await self.run(self.state.store.collection, name)
+
+    async def see_map(self, name: str, areas: Iterable[object | None]) -> None:
+        """Have the map of a collection in memory, if any of these is an area of it.
+
+        It may have to be read and followed first, which takes as long as the collection is large;
+        those who search have few threads, and would all wait for it.
+        """
+        if any(area is not None for area in areas):
+            await self.look(self.state.explorer.surveys.seen, await self.collection(name))
 
     async def embedder_for(self, collection: Collection) -> Embedder:
         """The model the collection was made with.

@@ -83,6 +83,7 @@ async def upload_items(
 )
 async def scroll(collection: str, body: ScrollBody, desk: SearchDeskNow) -> ScrollAnswer:
     """Read a collection page by page, in order of arrival."""
+    await desk.see_map(collection, [body.area])
     found = await desk.collection(collection)
     where = await desk.run(_narrowed, desk, found, body)
     corners: list[JSON] = [list(corner) for corner in body.area or ()]
@@ -106,6 +107,7 @@ async def scroll(collection: str, body: ScrollBody, desk: SearchDeskNow) -> Scro
 )
 async def count(collection: str, body: CountBody, desk: SearchDeskNow) -> CountAnswer:
     """How many items match."""
+    await desk.see_map(collection, [body.area])
     found = await desk.collection(collection)
     where = await desk.run(_narrowed, desk, found, body)
     number = await desk.run(found.count, where=where, modality=body.modality)

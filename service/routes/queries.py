@@ -52,6 +52,7 @@ async def queries(collection: str, body: QueriesBody, desk: SearchDeskNow) -> Re
     """
     desk.require_few(body.queries, "queries")
     await fetch_into(body, desk.fetcher)
+    await desk.see_map(collection, [one.area for one in body.queries])
     asked = [Asked(one.question, _shaped(one)) for one in body.queries]
     return told({"answers": await answered(desk, collection, asked, _refused)})
 

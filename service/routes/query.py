@@ -32,6 +32,7 @@ async def query(collection: str, body: QueryBody, desk: SearchDeskNow) -> Respon
     named in the query is not among the hits.
     """
     await fetch_into(body, desk.fetcher)
+    await desk.see_map(collection, [body.area])
     return await desk.searched(
         collection, body.question, lambda answer: _told(answer, with_vector=body.with_vector)
     )

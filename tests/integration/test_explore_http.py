@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from threading import current_thread
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from starlette.testclient import TestClient
 
 from latent.settings import Settings
 from service.app import search_app
+from service.explore import landscape
+from service.explore.landscape import Landscape
 
 
 @pytest.fixture
@@ -147,6 +150,43 @@ def test_a_map_is_built_in_the_background_and_followed(client: TestClient) -> No
     assert "red" in next(one for one in groups["groups"] if one["number"] == spot["group"])["words"]
     nowhere = client.get("/v1/collections/main/groups", params={"id": "nobody"}).json()
     assert nowhere["spot"] is None
+
+
+def test_a_map_that_must_be_read_first_keeps_no_search_waiting(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes as long as the collection is large, and those who search have few threads."""
+    things = [{"id": f"{c}/{n}", "text": f"{c} thing {n}"} for c in ("red", "blue") for n in "1234"]
+    client.put("/v1/collections/main/items", json={"items": things})
+    url = "/v1/collections/main"
+    client.post(f"{url}/map", json={"method": "pca"}).raise_for_status()
+    ready(client, f"{url}/map")
+    threads: list[str] = []
+
+    def read(folder: Path) -> Landscape | None:
+        threads.append(current_thread().name)
+        return load(folder)
+
+    load = landscape.load
+    monkeypatch.setattr(landscape, "load", read)
+    narrow = {"area": [[-2.0, -2.0], [2.0, -2.0], [2.0, 2.0], [-2.0, 2.0]]}
+    asked = {"query": "red", **narrow}
+    for path, body in (
+        ("query", asked),
+        ("queries", {"queries": [{"query": "blue"}, asked]}),
+        ("items/count", narrow),
+        ("items/scroll", narrow),
+    ):
+        landscape_of(client, url).touch()  # as when another process has kept another
+        client.post(f"{url}/{path}", json=body).raise_for_status()
+    assert [name.partition("_")[0] for name in threads] == ["looker"] * 4
+
+
+def landscape_of(client: TestClient, url: str) -> Path:
+    """The file that the map is kept in."""
+    store = client.app_state["service"].store
+    views: Path = store.collection(url.rpartition("/")[2]).views
+    return views / landscape.FILE
 
 
 def test_an_area_and_concepts_narrow_what_is_read_counted_and_told(client: TestClient) -> None:
