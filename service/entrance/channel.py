@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
@@ -39,6 +40,11 @@ class Channel:
     def close(self) -> None:
         self._end.close()
 
+    def take_no_more(self) -> None:
+        """Have the other end give nothing more; what it gave before can be taken yet."""
+        with suppress(OSError):  # nobody is there any more
+            self._end.shutdown(socket.SHUT_RD)
+
     def say(self, word: Word) -> None:
         """Say a word; what there is no room for is said together with the next one."""
         self._owed += word
@@ -48,9 +54,15 @@ class Channel:
             return
 
     def give(self, connection: socket.socket) -> bool:
-        """Hand a connection over; gives whether there was room for it."""
+        """Hand a connection over; gives whether there was room for it.
+
+        Raises:
+            EOFError: the other one is gone, or takes no more.
+        """
         try:
             return bool(socket.send_fds(self._end, [Word.TAKE], [connection.fileno()]))
+        except ConnectionError as error:
+            raise EOFError from error
         except OSError:
             return False
 

@@ -36,7 +36,7 @@ ENOUGH = 10.0  # seconds; a worker that lived for less is not started anew at on
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before it is; each time twice as long
 LAST = 9.8  # seconds after being told to stop, in which workers must have ended
 AT_ONCE = 64  # connections that are given away before anything else is looked at
-FULL, TRIES = 0.01, 100  # seconds to wait where no worker has room for one more, and how often
+FULL = 0.01  # seconds to wait where no worker has room for one more
 
 
 @dataclass(eq=False, slots=True)
@@ -103,6 +103,7 @@ class Crew:
         self._selector = selectors.DefaultSelector()
         self._signals: list[int] = []
         self._is_listening = False
+        self._left: socket.socket | None = None  # a connection that nobody has taken yet
         self._has_begun = False  # at least one
         self._have_all_begun = False
 
@@ -132,6 +133,8 @@ class Crew:
                 self._deal()
             else:
                 key.data()
+        if self._left is not None:
+            self._deal()
         now = time.monotonic()
         for post in self._posts:
             if post.process is None and now >= post.again:
@@ -139,9 +142,11 @@ class Crew:
         self._listen_if_there_is_anyone()
 
     def _patience(self) -> float | None:
-        """Seconds until the next worker is due to be started."""
-        due = [post.again for post in self._posts if post.process is None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        """Seconds until there is something to do though nothing was said."""
+        due = [post.again - time.monotonic() for post in self._posts if post.process is None]
+        if self._left is not None and self._is_anyone_up:
+            due.append(FULL)
+        return max(0.0, min(due)) if due else None
 
     def _listen_to(self, post: Post) -> None:
         try:
@@ -165,9 +170,13 @@ class Crew:
             for one in self._posts:
                 self._channel(one).say(Word.GO)
 
+    @property
+    def _is_anyone_up(self) -> bool:
+        return any(post.is_up for post in self._posts)
+
     def _listen_if_there_is_anyone(self) -> None:
-        """Connections wait in the system as long as nobody serves."""
-        is_anyone = any(post.is_up for post in self._posts)
+        """Connections wait in the system as long as nobody serves, or has room."""
+        is_anyone = self._is_anyone_up and self._left is None
         if is_anyone and not self._is_listening:
             self._selector.register(self._listener, selectors.EVENT_READ)
         elif self._is_listening and not is_anyone:
@@ -177,30 +186,28 @@ class Crew:
     def _deal(self) -> None:
         """Give away the connections that wait."""
         for _ in range(AT_ONCE):
-            try:
-                connection, _ = self._listener.accept()
-            except BlockingIOError:
+            if self._left is None:
+                try:
+                    self._left, _ = self._listener.accept()
+                except BlockingIOError:
+                    return
+                except OSError as error:
+                    log.warning("a connection could not be taken: %s", error)
+                    time.sleep(FULL)
+                    return
+            if not self._is_given(self._left):
                 return
-            except OSError as error:
-                log.warning("a connection could not be taken: %s", error)
-                time.sleep(FULL)
-                return
-            with connection:
-                if not self._is_given_in_time(connection):
-                    return  # first hear who is gone, or that all is to end
-
-    def _is_given_in_time(self, connection: socket.socket) -> bool:
-        for _ in range(TRIES):
-            if self._is_given(connection):
-                return True
-            if self._signals:
-                break
-            time.sleep(FULL)
-        return False
+            self._left.close()
+            self._left = None
 
     def _is_given(self, connection: socket.socket) -> bool:
         for post in by_room(self._posts):
-            if self._channel(post).give(connection):
+            try:
+                is_given = self._channel(post).give(connection)
+            except EOFError:  # it ends; that it has ended is heard by `_listen_to`
+                post.is_up = False
+                continue
+            if is_given:
                 post.connections += 1
                 post.given += 1
                 return True
@@ -280,6 +287,8 @@ class Crew:
         """Tell all to stop, and wait until they have."""
         deadline = time.monotonic() + LAST
         self._listener.close()
+        if self._left is not None:
+            self._left.close()
         running = [post.process for post in self._posts if post.process is not None]
         for process in running:
             process.terminate()

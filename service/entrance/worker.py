@@ -59,6 +59,9 @@ class Worker(Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Told to end by itself, it has the fewest connections soon, and would be given all others.
+        self._channel.take_no_more()
+        self._take()
         asyncio.get_running_loop().remove_reader(self._channel.fileno())
         await super().shutdown(sockets)
 
@@ -71,7 +74,8 @@ class Worker(Server):
                     self._state.readiness.wait_for(None)
         except EOFError:  # whoever takes connections is gone, so none will come
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            self.handle_exit(signal.SIGTERM, None)
+            if not self.should_exit:
+                self.handle_exit(signal.SIGTERM, None)
 
     async def _serve_one(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -183,7 +183,8 @@ def test_metrics_are_of_all_workers_whichever_is_asked(both: list[Client]) -> No
     for client, times in zip(both, (3, 8), strict=True):
         for _ in range(times):
             client.ask("GET", "/healthz")
-    assert [counted(client, sample) - before for client in both] == [11, 11]
+    # A request is counted once it is answered, which may be a moment after the answer is here.
+    until(lambda: [counted(client, sample) - before for client in both] == [11, 11])
 
 
 def test_a_rate_holds_for_all_workers_together(served: Served, both: list[Client]) -> None:
@@ -220,6 +221,29 @@ def test_a_worker_that_is_killed_takes_nobody_else_along_and_another_comes(
             return all(counted(client, sample) >= before for client in pair)
 
         until(is_shared_out)
+
+
+def test_a_worker_that_is_told_to_end_is_given_no_more_clients(
+    served: Served, both: list[Client]
+) -> None:
+    """It finishes what it has, and whoever comes meanwhile would wait until it is gone."""
+    first = served.workers()
+    with ExitStack() as stack:
+        slow = [HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE) for _ in range(2)]
+        for connection in slow:  # one at each of them
+            stack.callback(connection.close)
+            connection.putrequest("POST", QUERY)
+            connection.putheader("Content-Length", "100")
+            connection.putheader("Authorization", f"Bearer {served.key}")
+            connection.endheaders()
+        assert [client.ask("GET", "/healthz")[0] for client in both] == [200, 200]
+        os.kill(first[0], signal.SIGTERM)
+        until(lambda: any(client.is_cut_off() for client in both))
+        began = time.monotonic()
+        assert {opened(served, stack).ask("GET", "/healthz")[0] for _ in range(6)} == {200}
+        assert time.monotonic() - began < 3
+        assert first[0] in served.workers()
+    until(lambda: len(served.workers()) == 2 and first[0] not in served.workers())
 
 
 def test_told_to_end_all_finish_what_they_have_and_it_ends_with_0(tmp_path: Path) -> None:

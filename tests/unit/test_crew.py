@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -77,7 +76,7 @@ def test_where_no_process_can_be_started_now_it_is_tried_again(
     crew._stop()
 
 
-def test_while_nobody_takes_connections_it_is_heard_who_is_gone_and_that_all_is_to_end(
+def test_a_connection_that_nobody_takes_waits_for_who_comes_next(
     listener: socket.socket, tmp_path: Path
 ) -> None:
     crew = Crew(1, "{}", listener, tmp_path)
@@ -86,11 +85,19 @@ def test_while_nobody_takes_connections_it_is_heard_who_is_gone_and_that_all_is_
     crew._posts[0].channel, crew._posts[0].is_up = Channel(ours), True
     clients = [socket.create_connection(listener.getsockname()) for _ in range(5)]
     began = time.monotonic()
-    crew._deal()  # of all of them it would take as many seconds
-    crew._signals.append(signal.SIGTERM)
     crew._deal()
-    assert time.monotonic() - began < 3
-    for one in [*clients, ours]:
+    assert time.monotonic() - began < 0.5  # it is to be heard who is gone, and that all is to end
+    assert crew._patience() is not None  # its end was noticed, and has yet to be heard
+    ours.close()
+
+    ours, theirs = socket.socketpair()
+    crew._posts[0].channel, crew._posts[0].is_up = Channel(ours), True
+    crew._deal()
+    taken = [one for one in Channel(theirs).taken() if isinstance(one, socket.socket)]
+    assert sorted(one.getpeername() for one in taken) == sorted(
+        one.getsockname() for one in clients
+    )
+    for one in [*taken, *clients, ours, theirs]:
         one.close()
     crew._stop()
 
@@ -154,8 +161,27 @@ def test_that_the_other_is_gone_is_heard(line: tuple[Channel, Channel]) -> None:
     assert list(heard) == [Word.LEFT]
     with pytest.raises(EOFError):
         list(crew.heard())
+    with socket.socket() as connection, pytest.raises(EOFError):
+        crew.give(connection)
+
+
+def test_who_takes_no_more_is_given_none_and_heard_as_before(
+    line: tuple[Channel, Channel],
+) -> None:
+    crew, worker = line
     with socket.socket() as connection:
-        assert not crew.give(connection)
+        assert crew.give(connection)
+        worker.take_no_more()
+        with pytest.raises(EOFError):
+            crew.give(connection)
+        taken = worker.taken()
+        given = next(taken)
+        assert isinstance(given, socket.socket)
+        given.close()
+        with pytest.raises(EOFError):
+            next(taken)
+    worker.say(Word.LEFT)
+    assert list(crew.heard()) == [Word.LEFT]
 
 
 def test_who_is_given_connections_hears_it_too(line: tuple[Channel, Channel]) -> None:
