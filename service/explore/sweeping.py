@@ -49,13 +49,19 @@ async def keep_sweeping(store: Store, stop: asyncio.Event, *, every: float = EVE
             await asyncio.to_thread(_sweep_all, store)
         except NearfieldError as error:
             log.warning("nothing that is kept of uploads was removed: %s", error)
+        except Exception:
+            log.exception("nothing that is kept of uploads was removed")
 
 
 def _sweep_all(store: Store) -> None:
     for name in store.spaces():
-        with suppress(UnknownCollectionError):  # deleted meanwhile
+        try:
             if gone := sweep(store.collection(name)):
                 log.info("%d pictures of uploads that are gone were removed of %r", gone, name)
+        except UnknownCollectionError:  # deleted meanwhile
+            continue
+        except NearfieldError as error:  # the others are swept all the same
+            log.warning("what is kept of uploads of %r was not removed: %s", name, error)
 
 
 async def _stopped(stop: asyncio.Event, seconds: float) -> bool:

@@ -6,11 +6,13 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PIL import Image
 
 from latent.collection import Collection
+from latent.errors import StoreError
 from latent.items import Item, Modality
 from latent.models.colours import ColourEmbedder
 from latent.settings import Settings
@@ -87,3 +89,40 @@ def test_a_service_sweeps_until_it_is_told_to_stop(store: Store, collection: Col
 
     asyncio.run(asyncio.wait_for(run(), 30))
     assert kept(collection, MARKS[1]).exists()
+
+
+class Harmed:
+    """A store of which one collection cannot be read, and which once fails in its own way."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._failures = 1
+
+    def spaces(self) -> list[str]:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise KeyError("nobody expected this")
+        return ["harmed", *self._store.spaces()]
+
+    def collection(self, name: str) -> Collection:
+        if name == "harmed":
+            raise StoreError("it cannot be read")
+        return self._store.collection(name)
+
+
+def test_what_fails_once_or_in_one_collection_keeps_nothing_else_from_being_swept(
+    store: Store, collection: Collection
+) -> None:
+    collection.drop(["a"])
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        harmed = cast("Store", Harmed(store))
+        sweeping = asyncio.create_task(keep_sweeping(harmed, stop, every=0.001))
+        while kept(collection, MARKS[0]).exists():
+            assert not sweeping.done(), sweeping.result()
+            await asyncio.sleep(0.001)
+        stop.set()
+        await sweeping
+
+    asyncio.run(asyncio.wait_for(run(), 30))
