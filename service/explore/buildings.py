@@ -88,7 +88,10 @@ class Buildings:
             self.tell(uid, Building(building.step, building.done, failure))
         else:
             self._own = None
-            self._file.unlink(missing_ok=True)
+            try:
+                self._file.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("other processes are not told that a map is built: %s", error)
         if self._lock is not None:
             self._lock.release()
         self._at_work.release()

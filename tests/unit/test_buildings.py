@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.explore.buildings import ENDED, Building, Buildings
+from service.explore.buildings import ENDED, FILE, Building, Buildings
 
 BEGUN = """
 import sys
@@ -53,6 +53,14 @@ def test_what_failed_is_told_until_the_next_one_begins(tmp_path: Path) -> None:
     for each in (one, other):
         assert each.of("a") == Building()
     other.end()
+
+
+def test_where_nobody_can_be_told_the_turn_is_given_back_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    one, other = Buildings(tmp_path), Buildings(tmp_path)
+    for each in (one, other, one):
+        assert each.begin("a")
+        each.end()
 
 
 def test_a_process_that_is_killed_holds_nobody_up(tmp_path: Path) -> None:
