@@ -26,6 +26,7 @@ try:
 except ImportError:  # Windows, where one process serves
     fcntl = None  # type: ignore[assignment]
 
+MANY_RINGS = 1_000  # from which on those are let go of that nothing is held against any more
 MOST_TIMES = 65_536  # kept of one rate; of more requests each stands for several
 _TIME, _COUNT = struct.Struct("<d"), struct.Struct("<q")
 
@@ -64,9 +65,12 @@ class Rates:
         Raises:
             RateLimitError: it is one too many, and was not counted; says when there is room again.
         """
+        now = self._clock()
         if (ring := self._rings.get((who, rate))) is None:
+            if len(self._rings) >= MANY_RINGS:  # keys come and go
+                self._rings = {of: one for of, one in self._rings.items() if not one.is_idle(now)}
             ring = self._rings[who, rate] = Ring(rate_of(rate), self._file(who, rate))
-        wait = ring.wait(self._clock())
+        wait = ring.wait(now)
         if wait > 0:
             raise RateLimitError(
                 f"more than {rate} requests with this key; try again later",
@@ -107,6 +111,14 @@ class Ring:
             return self._counted(now)
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def is_idle(self, now: float) -> bool:
+        """Whether all that passed was so long ago that a new ring would do."""
+        (passed,) = _COUNT.unpack_from(self._memory)
+        if not passed:
+            return True
+        (last,) = _TIME.unpack_from(self._memory, self._place(passed - 1))
+        return bool(last + self._window < now)
 
     def _counted(self, now: float) -> float:
         (passed,) = _COUNT.unpack_from(self._memory)

@@ -80,6 +80,20 @@ def test_processes_that_share_a_folder_count_together(tmp_path: Path) -> None:
     assert passes(Rates(tmp_path), "10/hour", who="other")
 
 
+def test_keys_that_are_gone_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds a file open; one that still counts is kept, however many there are."""
+    monkeypatch.setattr(rates, "MANY_RINGS", 10)
+    clock = Clock()
+    counted, before = Rates(tmp_path, clock=clock), len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(200):
+        clock.now += 1
+        assert passes(counted, "1/second", who=str(number))
+        assert passes(counted, "1/hour", who="lasting") == (number == 0)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 30  # of 400
+
+
 def test_of_a_great_many_no_more_pass_than_may_and_hardly_fewer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
