@@ -30,6 +30,7 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}")
 LEAST = 2  # examples of each side
 MOST = 1_000  # examples of both
 MOST_COLUMNS = 32  # concepts that hits tell of
+MOST_NARROWING = 32  # concepts that items must have: all vectors are looked at for each
 FOLDS = 5
 SCALE = 8.0  # differences of unit vectors are small beside the penalty of 1
 ROUNDS = 25
@@ -168,8 +169,10 @@ def narrowed(
 
     Raises:
         UnknownConceptError: one is not known.
-        InputError: a chance is not between 0 and 1.
+        InputError: a chance is not between 0 and 1, or there are too many.
     """
+    if len(least) > MOST_NARROWING:
+        raise InputError(f"items may be asked for {MOST_NARROWING} concepts, not for {len(least)}")
     for name, chance in least.items():
         if not 0 <= chance <= 1:
             raise InputError(f"how likely {name!r} is must be from 0 to 1, not {chance}")

@@ -180,6 +180,17 @@ def test_a_chance_out_of_range_is_refused(store: Store, chance: float) -> None:
         QueryEngine(store).search("main", asked)
 
 
+def test_items_are_not_asked_for_any_number_of_concepts(store: Store) -> None:
+    """All vectors are looked at for each, and all that have it are held."""
+    collection = filled(store)
+    names = [f"c{n}" for n in range(concepts.MOST_NARROWING + 1)]
+    for name in names:
+        concepts.learn(collection, name, YES[:2], NO[:2])
+    assert concepts.narrowed(collection, None, dict.fromkeys(names[1:], 0.5)) is not None
+    with pytest.raises(InputError, match="not for 33"):
+        concepts.narrowed(collection, None, dict.fromkeys(names, 0.5))
+
+
 def test_a_concept_goes_with_words_and_with_other_filters(store: Store) -> None:
     collection = filled(store)
     concepts.learn(collection, "first", YES, NO)
