@@ -161,13 +161,17 @@ def _clear_what_was_begun(data: Path, staging: Path) -> None:
         begun = _read(staging, staging).files
     except (InputError, StoreError):  # it was killed before there was anything to put in place
         return
-    there = {name for name in _names(data) if not name.startswith(f"{STAGING}/")}
-    if CATALOG in there or not there <= begun.keys():
+    there = [one for one in data.rglob("*") if staging not in (one, *one.parents)]
+    folders = [one for one in there if one.is_dir() and not one.is_symlink()]
+    others = set(there) - set(folders)
+    names = {one.relative_to(data).as_posix() for one in others}
+    is_plain = all(one.is_file() and not one.is_symlink() for one in others)
+    if CATALOG in names or not names <= begun.keys() or not is_plain:
         return
-    for name in there:
-        (data / name).unlink()
-    for folder in sorted((one for one in data.rglob("*") if one.is_dir()), reverse=True):
-        if folder != staging and staging not in folder.parents:
+    with _storing(data):
+        for one in others:
+            one.unlink()
+        for folder in sorted(folders, reverse=True):
             folder.rmdir()
 
 

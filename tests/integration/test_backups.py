@@ -190,6 +190,18 @@ def test_what_is_of_no_restore_is_never_removed_by_one(settings: Settings, saved
     assert (into.data / "keys.json").is_file()
 
 
+def test_neither_is_anything_beside_a_link_of_somebody_else(
+    settings: Settings, saved: Path
+) -> None:
+    into = elsewhere(settings)
+    killed_before_the_catalog_had_its_name(saved, into.data)
+    (into.data / "views" / "mine").symlink_to("nowhere")
+    with pytest.raises(InputError, match="not empty"):
+        backups.restore(into, saved)
+    assert (into.data / "views" / "mine").is_symlink()
+    assert (into.data / "keys.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "error"),
     [
