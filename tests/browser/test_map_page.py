@@ -102,6 +102,19 @@ def test_what_is_close_shows_itself_and_opens(visit: Visit) -> None:
     assert "item=" in page.url
 
 
+def test_a_hit_that_was_opened_on_the_map_is_closed_to_the_map(visit: Visit) -> None:
+    """There is no grid to go back to; nothing goes wrong, which every visit ends with."""
+    made(visit, "#view=map")
+    page = visit.see("#q=green&view=map&item=green")
+    page.locator("#map canvas").wait_for()
+    page.locator("#hit h2").wait_for()
+    page.keyboard.press("Escape")
+    visit.until("!document.getElementById('hit').open")
+    page.locator("#words").press("ArrowDown")
+    page.wait_for_timeout(100)
+    assert page.locator("#map canvas").is_visible()
+
+
 def test_groups_stand_beside_the_map_in_two_levels(visit: Visit) -> None:
     page = made(visit, "#view=map")
     legend = lit(page)

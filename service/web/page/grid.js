@@ -52,7 +52,7 @@ export class Grid {
   }
 
   focus(index = this.#current) {
-    if (!this.#items.length) return;
+    if (!this.#laid.rows.length) return; // nothing is here, or the map is shown
     this.#current = Math.max(0, Math.min(this.#items.length - 1, index));
     const row = this.#laid.rows[this.#rowOf[this.#current]];
     const top = this.#root.getBoundingClientRect().top + row.top;
