@@ -155,8 +155,11 @@ class SearchDesk(Desk):
         It may have to be read and followed first, which takes as long as the collection is large;
         those who search have few threads, and would all wait for it.
         """
-        if any(area is not None for area in areas):
-            await self.look(self.state.explorer.surveys.seen, await self.collection(name))
+        if all(area is None for area in areas):
+            return
+        surveys, collection = self.state.explorer.surveys, await self.collection(name)
+        if not await self.run(surveys.is_in_memory, collection):
+            await self.look(surveys.seen, collection)
 
     async def embedder_for(self, collection: Collection) -> Embedder:
         """The model the collection was made with.

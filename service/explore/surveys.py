@@ -97,6 +97,10 @@ class Surveys:
         """The landscape as somebody saw it last, which takes no time; else as it is now."""
         return self._held(collection) or self.of(collection)
 
+    def is_in_memory(self, collection: Collection) -> bool:
+        """Whether `seen` takes no time."""
+        return self._held(collection) is not None
+
     def _held(self, collection: Collection) -> Survey | None:
         """The landscape in memory, unless another process has kept one since."""
         uid, version = collection.views.name, landscape.version(collection.views)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from threading import current_thread
+from threading import Event, current_thread
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from latent.settings import Settings
 from service.app import search_app
+from service.embedding.workers import LONG
 from service.explore import landscape
 from service.explore.landscape import Landscape
 
@@ -179,7 +180,27 @@ def test_a_map_that_must_be_read_first_keeps_no_search_waiting(
     ):
         landscape_of(client, url).touch()  # as when another process has kept another
         client.post(f"{url}/{path}", json=body).raise_for_status()
+        client.post(f"{url}/{path}", json=body).raise_for_status()  # it is in memory now
     assert [name.partition("_")[0] for name in threads] == ["looker"] * 4
+
+
+def test_an_area_of_a_map_in_memory_waits_for_nothing_that_takes_long(client: TestClient) -> None:
+    things = [{"id": f"{c}/{n}", "text": f"{c} thing {n}"} for c in ("red", "blue") for n in "1234"]
+    client.put("/v1/collections/main/items", json={"items": things})
+    url = "/v1/collections/main"
+    client.post(f"{url}/map", json={"method": "pca"}).raise_for_status()
+    ready(client, f"{url}/map")
+    state, may_go = client.app_state["service"], Event()
+    assert client.portal is not None
+    try:
+        waiting = [
+            client.portal.start_task_soon(state.workers.long, may_go.wait, 60) for _ in range(LONG)
+        ]
+        asked = {"query": "red", "area": [[-2.0, -2.0], [2.0, -2.0], [0.0, 2.0]]}
+        client.post(f"{url}/query", json=asked).raise_for_status()
+        assert not any(one.done() for one in waiting)
+    finally:
+        may_go.set()
 
 
 def landscape_of(client: TestClient, url: str) -> Path:
