@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Final, TypeAlias
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,7 +152,7 @@ def is_looked_up(tree: Filter) -> bool:
 
 def among(keys: NDArray[np.int64]) -> Among:
     """One of these keys, by a name that tells them from all others."""
-    return Among(f"{len(keys)} {int(keys.sum())} {crc32(np.ascontiguousarray(keys).data)}", keys)
+    return Among(blake2b(np.ascontiguousarray(keys).data, digest_size=16).hexdigest(), keys)
 
 
 def both(one: Filter | None, other: Filter) -> Filter:
