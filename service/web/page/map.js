@@ -10,6 +10,12 @@ import { ask, at, picture } from "./service.js";
 const CLOSE = 60; // items in sight, from which on they are shown themselves
 const WAIT = 700; // milliseconds between two looks at a map that is being built
 const REACH = 14; // pixels around a point that count as it
+const MARGIN = 6; // pixels between a group's name and the side of the map, at least
+const BUTTONS = { wide: 60, high: 230 }; // pixels at the upper right that the map's buttons take
+const STEPS = { // what a map that is being built is doing
+  reading: "Reading the items", words: "Choosing words", centring: "Preparing", neighbours: "Finding what is near what",
+  layout: "Placing the items", groups: "Finding groups", outliers: "Finding what stands alone", trustworthiness: "Checking the map",
+};
 
 export class MapView {
   #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 };
@@ -111,7 +117,7 @@ export class MapView {
       if (turn !== this.#turn) return;
       if (state === "ready") break;
       if (state === "failed") throw new Error(building.failure);
-      said.textContent = building ? `${building.step} …` : "";
+      said.textContent = building ? `${STEPS[building.step] ?? building.step} …` : "";
       bar.value = building?.done ?? 0;
       await new Promise((done) => { setTimeout(done, WAIT); });
     }
@@ -212,17 +218,20 @@ export class MapView {
     this.#drawNear(width, height);
   }
 
-  /** Names of groups, of the largest first; where two would overlap, the smaller has none. */
+  /** Names of groups, of the one that was gone into and then of the largest first; where two would overlap, the later has none. */
   #drawNames(width, height) {
     const isUpper = this.#view.zoom < 2.4, taken = [];
-    for (const one of this.#labels) {
+    const isChosen = ({ group }) => String(group.number) === this.#group;
+    for (const one of [...this.#labels.filter(isChosen), ...this.#labels.filter((other) => !isChosen(other))]) {
       const { group, label } = one;
-      const [left, top] = this.#spot(group.x, group.y);
-      const isThere = (group.parent === null) === isUpper && left > 0 && top > 0 && left < width && top < height;
+      const [middle, top] = this.#spot(group.x, group.y);
+      const isThere = (group.parent === null) === isUpper && middle > 0 && top > 0 && middle < width && top < height;
       if (isThere && one.wide === undefined) {
         label.hidden = false;
         one.wide = label.offsetWidth;
       }
+      const most = width - (top < BUTTONS.high ? BUTTONS.wide : MARGIN) - one.wide / 2;
+      const left = Math.max(MARGIN + one.wide / 2, Math.min(middle, most));
       const isFree = isThere && taken.every(([x, y, wide]) => Math.abs(y - top) > 26 || Math.abs(x - left) > (wide + one.wide) / 2 + 4);
       if (isFree) taken.push([left, top, one.wide]);
       if (label.hidden === isFree) label.hidden = !isFree;
