@@ -27,9 +27,10 @@ export class Search {
     const { signal } = this.#asking;
     this.#next = null;
     byId("results").setAttribute("aria-busy", "true");
+    // What was told before goes now: at the end it may be what went wrong with an open hit meanwhile.
+    fill(byId("told"));
     try {
       await Promise.all([this.#hits(state, signal), beside(state, signal)]);
-      fill(byId("told"));
     } catch (error) {
       if (error.name === "AbortError") return;
       this.#failed(error);
@@ -128,7 +129,7 @@ export class Search {
     byId("status").textContent = "No match";
     byId("nothing").hidden = false;
     fill(byId("nothing"), el("h2", {}, "No match"),
-      el("p", {}, `Nothing in ${asked.collection} is ${what}${isNarrow(asked) ? ", as it is filtered" : ""}.`),
+      el("p", {}, `Nothing in ${asked.collection} is surely ${what}${isNarrow(asked) ? ", as it is filtered" : ""}.`),
       found.length ? el("p", { class: "line-below" }, el("span", {}, "The nearest, all the same")) : null);
     byId("end").replaceChildren();
     this.#begin(asked, found, false);
