@@ -61,6 +61,38 @@ class Desk:
             raise InputError(f"model {model!r} is not served here; there are: {served}")
         return self.state.embedder(model)
 
+    async def placed(
+        self,
+        asked: Callable[[], tuple[Embedder, Sequence[Thing]]],
+        shaped: Callable[[Embedder, Sequence[Thing], Sequence[Vector]], R],
+        names: Sequence[str],
+    ) -> R:
+        """Place the things that `asked` gives, for the answer as `shaped` gives it of their places.
+
+        As `SearchDesk.searched`, both are called in a thread, and where the model has nothing to do
+        one hand-over suffices.
+
+        Raises:
+            InputError: a thing has no place; it is called by its name.
+            OverloadedError: too many requests wait already.
+        """
+        placer = self.state.placer
+
+        def begun() -> Callable[[], R] | tuple[Embedder, Sequence[Thing]]:
+            embedder, things = asked()
+            alone = self.state.door.count <= 1
+            rows = placer.now(embedder, things, self.timings, is_alone=alone, names=names)
+            if rows is None:
+                return embedder, things
+            answer = shaped(embedder, things, rows)
+            return lambda: answer
+
+        step = await self.run(begun)
+        if not isinstance(step, tuple):
+            return step()
+        embedder, things = step
+        return await self.run(shaped, embedder, things, await self.place(embedder, things, names))
+
     async def outcomes(self, embedder: Embedder, things: Sequence[Thing]) -> list[Outcome]:
         """One outcome for each thing: its place, or why it has none."""
         return await self.state.placer.place(embedder, things, self.timings)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -63,6 +64,7 @@ NOTHING = Spread(0.0, 0.0, 0, 1)
 """Where there is nothing to draw a sample from."""
 
 
+@lru_cache
 def tries(items: int) -> float:
     """How many deviations above the mean the best of so many chance scores is to be expected.
 

@@ -126,12 +126,19 @@ class Placer:
         return found
 
     def now(
-        self, embedder: Embedder, things: Sequence[Thing], timings: Timings, *, is_alone: bool
+        self,
+        embedder: Embedder,
+        things: Sequence[Thing],
+        timings: Timings,
+        *,
+        is_alone: bool,
+        names: Sequence[str] | None = None,
     ) -> list[Vector] | None:
         """The places of things where that needs no waiting: they are remembered, or they are texts
         and the model has nothing to do; for any thread.
 
-        Where others ask as well (not `is_alone`), texts are left to the batches they share.
+        Where others ask as well (not `is_alone`), texts are left to the batches they share. `names`
+        are what errors call the things.
 
         Raises:
             InputError: a text is none that the model reads.
@@ -150,7 +157,7 @@ class Placer:
         if outcomes is None:
             return None
         self._keep([key_of(embedder.space, Modality.TEXT, text) for text in texts], outcomes)
-        return all_placed(outcomes)
+        return all_placed(outcomes, names)
 
     async def close(self) -> None:
         """Wait for the models that are busy."""

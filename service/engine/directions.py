@@ -63,6 +63,9 @@ def direction(parts: Sequence[Part], rows: Vectors) -> Vector:
     Raises:
         InputError: the parts cancel each other out.
     """
+    if len(parts) == 1 and parts[0].weight > 0:
+        only: Vector = rows[0]
+        return only
     largest = max(abs(part.weight) for part in parts)
     if largest > 0:
         asked = np.array([part.weight / largest for part in parts])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from fastapi import Response
@@ -38,13 +39,11 @@ async def embeddings(body: EmbeddingsBody, desk: DeskNow) -> Response:
             raise InputError(f"model {shown!r} has {dim} dimensions and no others")
         return embedder, things_of(forms, names)
 
-    embedder, things = await desk.run(begun)
-    vectors = await desk.place(embedder, things, names)
-    return await desk.run(_told, embedder, things, vectors, body.encoding_format)
+    return await desk.placed(begun, partial(_told, body.encoding_format), names)
 
 
 def _told(
-    embedder: Embedder, things: Sequence[Thing], vectors: Sequence[Vector], encoding: str
+    encoding: str, embedder: Embedder, things: Sequence[Thing], vectors: Sequence[Vector]
 ) -> Response:
     tokens = _tokens(embedder, things)
     return told(
