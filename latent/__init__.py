@@ -4,9 +4,10 @@ Reading order: `items` (the words everyone speaks) → `space` → `models/embed
 vectors) → `collection` (catalog and index in step) → `finding` (the nearest of it) → `catalog/`
 (the truth) → `index/` (the index that follows it) → `filters/`, `columns/` (which items) → `store`
 (all that is open at once) → `wiring` (`settings` become open objects). `errors` is the tree of what
-can go wrong, `terminal` how commands say it, `disk` how files are written. `media/` makes pictures
-and texts of bytes; `backups` copies what is not derived, `losses` notices what is gone, `comparing`
-holds two collections side by side. Each package says in its first lines how to read it.
+can go wrong, `terminal` how commands say it, `disk` how files are written, `memory` how what was
+freed is given back. `media/` makes pictures and texts of bytes; `backups` copies what is not
+derived, `losses` notices what is gone, `comparing` holds two collections side by side. Each package
+says in its first lines how to read it.
 
 Knows no files to crawl and no web.
 """

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from latent.errors import NearfieldError, UnknownCollectionError, UnsupportedMediaError
+from latent.memory import give_back
 from latent.models import registry
 from latent.models.embedder import Embedder
 from latent.models.loaded import LoadedModels
@@ -24,7 +25,6 @@ from latent.settings import Settings
 from latent.space import Space
 from latent.store import Store
 from latent.wiring import open_store
-from service.embedding.memory import give_back
 from service.embedding.placing import Placer
 from service.embedding.workers import Workers
 from service.entrance.door import Door

@@ -3,14 +3,16 @@
 Knows ONNX Runtime, and nothing about pictures and texts. One run of a graph does not fill several
 cores as well as several runs of one thread each do, so work in parts is done by as many callers of
 one session as there are threads, and a little work, such as a short query, by one of them. Only a
-single part with more to do is run on all threads at once, by a session that is opened for it.
+single part with more to do is run on all threads at once, by a session that is opened for it: each
+has the weights again, so it is made when such work comes a second time, and nobody waits for it.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
@@ -21,7 +23,10 @@ from numpy.typing import NDArray
 
 from latent.errors import ModelUnavailableError
 from latent.items import Vectors
+from latent.memory import give_back
 from latent.settings import Device
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -62,6 +67,32 @@ class Once(Generic[T]):
         return self._made
 
 
+class Aside(Generic[T]):
+    """Something made on a thread once it was asked for twice. Until it is there, there is none."""
+
+    def __init__(
+        self, make: Callable[[], T], submit: Callable[[Callable[[], T]], Future[T]]
+    ) -> None:
+        """`submit` has a thread do the making."""
+        self._make = make
+        self._submit = submit
+        self._lock = threading.Lock()
+        self._is_wanted = False
+        self._making: Future[T] | None = None
+
+    def get(self) -> T | None:
+        with self._lock:
+            if self._is_wanted and self._making is None:
+                self._making = self._submit(self._make)
+            self._is_wanted = True
+        return self._making.result() if self._making and self._making.done() else None
+
+    def settle(self) -> None:
+        """Wait for what is being made."""
+        if self._making is not None:
+            self._making.result()
+
+
 class Tower:
     """A graph with the one output `vectors`; may be run from several threads at once."""
 
@@ -91,17 +122,18 @@ class Tower:
         self.path = path
         on = providers(device, content, ort.get_available_providers())
         is_only = threads == 1 or len(content) > LARGEST_TWICE or CUDA in on
-        opened = partial(_session, path, on=on, is_exact=is_exact)
-        self._first = opened(content, threads if is_only else 1)
+        self._read, self._threads = read, threads
+        self._open = partial(_session, path, on=on, is_exact=is_exact)
+        self._first = self._open(content, threads if is_only else 1)
         gives = [(part.name, part.type, part.shape[1:]) for part in self._first.get_outputs()]
         if gives != [("vectors", "tensor(float)", [dim])]:
             raise ModelUnavailableError(
                 f"{path} gives {gives}, but should give 'vectors' of {dim} dimensions"
             )
         self.takes = {part.name: (part.type, len(part.shape)) for part in self._first.get_inputs()}
-        self._all = Once(lambda: self._first if is_only else opened(read(), threads))
         self._callers = Once(lambda: ThreadPoolExecutor(threads, thread_name_prefix=path.name))
         self._has_callers = not is_only
+        self._all = Aside(self._for_all, lambda make: self._callers.get().submit(make))
 
     def run(self, parts: Sequence[Feed]) -> list[Vectors]:
         """The vectors of each part, in order.
@@ -109,11 +141,11 @@ class Tower:
         Raises:
             ModelUnavailableError: the graph fails on what it was given.
         """
-        if len(parts) == 1 and max(value.size for value in parts[0].values()) > LITTLE:
-            return [self._run(self._all.get(), parts[0])]
-        if len(parts) > 1 and self._has_callers:
+        if not self._has_callers:
+            return [self.run_first(part) for part in parts]
+        if len(parts) > 1:
             return list(self._callers.get().map(self.run_first, parts))
-        return [self.run_first(part) for part in parts]
+        return [self._run_alone(part) for part in parts]
 
     def run_first(self, part: Feed) -> Vectors:
         """The vectors of one part, by the session that is open already.
@@ -121,6 +153,25 @@ class Tower:
         Raises: as `run`.
         """
         return self._run(self._first, part)
+
+    def settle(self) -> None:
+        """Wait until no session is being opened."""
+        self._all.settle()
+
+    def _run_alone(self, part: Feed) -> Vectors:
+        is_little = max(value.size for value in part.values()) <= LITTLE
+        session = None if is_little else self._all.get()
+        return self.run_first(part) if session is None else self._run(session, part)
+
+    def _for_all(self) -> ort.InferenceSession:
+        """A session on all threads; the first one, where there can be no other."""
+        try:
+            session = self._open(self._read(), self._threads)
+        except ModelUnavailableError as error:
+            log.warning("one thread goes on with what all were to do: %s", error)
+            return self._first
+        give_back()
+        return session
 
     def _run(self, session: ort.InferenceSession, part: Feed) -> Vectors:
         wanted = {name: part[name] for name in self.takes}
@@ -168,11 +219,15 @@ def _session(
         "session.model_external_initializers_file_folder_path", str(path / "none")
     )
     try:
-        return ort.InferenceSession(content, options, providers=list(on))
+        session = ort.InferenceSession(content, options, providers=list(on))
     except _ERRORS as error:
         raise ModelUnavailableError(
             f"{path} is no graph that can be run: {_first_line(error)}"
         ) from error
+    # It would keep all bytes of the graph beside what it made of them, to begin anew elsewhere.
+    session.disable_fallback()
+    session._model_bytes = None
+    return session
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.embedding.memory import give_back
+from latent.memory import give_back
 
 
 class Library:

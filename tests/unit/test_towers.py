@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,13 +62,37 @@ def test_parts_and_a_little_work_need_one_session(images: File, folder: Path) ->
     assert texts.times == 1
 
 
-def test_much_work_in_one_part_is_done_by_all_threads_and_gives_the_same(images: File) -> None:
+def test_much_work_in_one_part_gets_a_session_when_it_comes_again(images: File) -> None:
     tower = images.tower()
-    alone = tower.run([PICTURE])[0]
-    assert images.times == 2
-    np.testing.assert_allclose(alone, tower.run([PICTURE] * 2)[1], atol=1e-6)
     tower.run([PICTURE])
+    assert images.times == 1
+    tower.run([PICTURE])
+    tower.settle()
     assert images.times == 2
+    alone = tower.run([PICTURE])[0]
+    np.testing.assert_allclose(alone, tower.run_first(PICTURE), atol=1e-6)
+    assert images.times == 2
+
+
+def test_where_there_can_be_no_other_session_the_first_goes_on(
+    images: File, caplog: pytest.LogCaptureFixture
+) -> None:
+    tower = images.tower()
+    images.content = b"changed since"
+    rows = [tower.run([PICTURE])[0] for _ in range(2)]
+    tower.settle()
+    rows += tower.run([PICTURE])
+    assert images.times == 2
+    assert np.ptp(np.stack(rows), axis=0).max() == 0
+    assert "one thread goes on" in caplog.text
+
+
+def test_a_session_keeps_no_bytes_of_its_graph(images: File) -> None:
+    before = sys.getrefcount(images.content)
+    tower = images.tower()
+    after = sys.getrefcount(images.content)
+    assert after == before
+    assert tower.run_first(PICTURE).shape == (1, 8)
 
 
 def test_one_thread_needs_one_session(images: File) -> None:

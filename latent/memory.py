@@ -1,7 +1,7 @@
 """Memory that was used and freed, given back to the system.
 
 Models are read and made ready by threads that need several times their size for a moment. glibc
-keeps what they freed, for each thread, and would for as long as the service runs: 260 MB of 720
+keeps what they freed, for each thread, and would for as long as the process runs: 260 MB of 720
 with the bundled model. Knows nothing about models.
 """
 
