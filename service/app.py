@@ -83,6 +83,7 @@ class Lived(TypedDict):
     service: State
     guard: Guard
     fetcher: Fetcher
+    turnstile: Turnstile
 
 
 OpenState = Callable[[Metrics], AbstractAsyncContextManager[State]]
@@ -131,12 +132,19 @@ def create_app(
     tracer = tracer or provider_of(settings)
     guard = Guard.of(settings, shared=shared)
     fetcher = fetcher or Fetcher.of(settings)
+    shed = Shed(metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Lived]:
         async with open_state(metrics) as state:
             try:
-                yield {"service": state, "guard": guard, "fetcher": fetcher}
+                turnstile = Turnstile(state.door, shed=shed, metrics=metrics)
+                yield {
+                    "service": state,
+                    "guard": guard,
+                    "fetcher": fetcher,
+                    "turnstile": turnstile,
+                }
             finally:
                 await asyncio.to_thread(finish, tracer)
 
@@ -150,7 +158,6 @@ def create_app(
         telemetry=telemetry(tracer),
     )
     # The last one added is the outermost: it sees what the others refuse.
-    shed = Shed(metrics)
     app.add_middleware(Reception, limits=Limits(settings.max_body_bytes), shed=shed)
     app.add_middleware(Requests, metrics=metrics)
     if origins := allowed_origins(settings):
@@ -162,7 +169,6 @@ def create_app(
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     app.add_middleware(Shielded)
-    app.add_middleware(Turnstile, shed=shed, metrics=metrics)
     app.add_exception_handler(NearfieldError, on_nearfield_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, partial(_on_http_exception, routers))

@@ -87,7 +87,15 @@ def problem(
     errors: Sequence[JSON] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The response: `type` leads to the reference of the running service."""
+    """The response to a request that met such a problem."""
+    content = told(kind, detail, request_id, errors=errors)
+    return Response(content, kind.status, headers, MEDIA_TYPE)
+
+
+def told(
+    kind: Kind, detail: str, request_id: str, *, errors: Sequence[JSON] | None = None
+) -> bytes:
+    """What such a response says: `type` leads to the reference of the running service."""
     content: dict[str, JSON] = {
         "type": f"/docs#problem-{kind.code}",
         "title": kind.title,
@@ -99,7 +107,7 @@ def problem(
     if errors is not None:
         content["errors"] = list(errors)
     # ASCII only: a detail may quote text that has no UTF-8, such as half a surrogate pair.
-    return Response(json.dumps(content).encode(), kind.status, headers, MEDIA_TYPE)
+    return json.dumps(content).encode()
 
 
 def on_nearfield_error(request: Request, error: Exception) -> Response:

@@ -1,5 +1,7 @@
 """Connections that cannot be held open for nothing: deadlines for what clients send and take.
 
+Whom there is no room for is answered here, as soon as the head of the request is read.
+
 uvicorn waits for the head of a request as long as a client likes, and for one that reads no answer
 for ever; and it keeps a head however long it is. The deadline and the limit for bodies are in
 `reception`. Knows nothing about what is asked.
@@ -9,9 +11,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import Scope
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from service.entrance.turnstile import Turnstile
 
 HEAD_SECONDS = 10.0  # from connecting, or from the answer before, to the end of a request's head
 TAKE_SECONDS = 10.0  # in which a client must take at least a part of its answer
@@ -68,6 +78,33 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._forget_head()
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if not self._is_turned_away(cycle):
+            super()._start_asgi_task(cycle, app)
+
+    def _is_turned_away(self, cycle: RequestResponseCycle) -> bool:
+        """Whether the request was answered, for there is no room for it."""
+        turnstile: Turnstile | None = self.app_state.get("turnstile")
+        # Those that wait behind others of their connection, or for a word before they send their
+        # body, and those who do not take their answers, go the long way, to the same answer.
+        is_plain = cycle is self.cycle and not cycle.waiting_for_100_continue
+        if turnstile is None or not is_plain or self.flow.write_paused:
+            return False
+        told = turnstile.told(cast(Scope, cycle.scope))
+        if told is None:
+            return False
+        content = [STATUS_LINE[told.status]]
+        for name, value in (*cycle.default_headers, *told.headers):
+            content += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            content.append(b"connection: close\r\n")
+        self.transport.write(b"".join((*content, b"\r\n", told.body)))
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+        return True
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -1,22 +1,23 @@
 """Whom there is no room for is told so at once, before anything is made of the request.
 
 In a flood nearly every request is one of these, and what each costs is taken from those who are
-let in: an answer from here takes an eighth of what it takes at the end of the way in. The door is
-asked once more when the body is there (`reception`). Knows nothing about what requests ask.
+let in: so the connection itself asks here as soon as it has read a head, and no task is begun. The
+door is asked once more when the body is there (`reception`). Knows nothing about what requests ask.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from latent.errors import OverloadedError
 from service.entrance.door import Door
 from service.entrance.middleware import method_of, request_id_of
 from service.guard.headers import HEADERS
-from service.problems import kind_of, problem
+from service.problems import MEDIA_TYPE, kind_of, told
 from service.seen.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,11 @@ log = logging.getLogger(__name__)
 WORK = "/v1/"  # below it is what costs work; health, metrics and pages are never shut out
 TELL_EVERY = 1.0  # seconds between two lines about requests that were shed
 
-_SHIELD = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_KIND = kind_of(OverloadedError(""))
+_SAME = (
+    (b"content-type", MEDIA_TYPE.encode()),
+    *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
+)
 
 
 class Shed:
@@ -45,38 +50,46 @@ class Shed:
             self._untold, self._told = 0, now
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer: its status, its headers and its body."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
 class Turnstile:
-    """Answers for all that is behind it where the door has no room.
+    """Answers for all that is behind it where the door has no room."""
 
-    What a page of another origin asks goes on: its answer needs what else stands on the way.
-    """
-
-    def __init__(self, app: ASGIApp, *, shed: Shed, metrics: Metrics) -> None:
-        self._app = app
+    def __init__(self, door: Door, *, shed: Shed, metrics: Metrics) -> None:
+        self._door = door
         self._shed = shed
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and is_work(scope):
-            door: Door = scope["state"]["service"].door
-            if door.is_full and all(name != b"origin" for name, _ in scope["headers"]):
-                await self._refuse(scope, receive, send, door.refusal())
-                return
-        await self._app(scope, receive, send)
+    def told(self, scope: Scope) -> Told | None:
+        """What is said to a request with that head; None lets it go on.
 
-    async def _refuse(
-        self, scope: Scope, receive: Receive, send: Send, refusal: OverloadedError
-    ) -> None:
+        What a page of another origin asks goes on: its answer needs what else stands on the way.
+        """
+        if not self._door.is_full or not is_work(scope) or scope["method"] == "HEAD":
+            return None
+        if any(name == b"origin" for name, _ in scope["headers"]):
+            return None
         began = time.perf_counter()
-        self._shed.count(refusal)
+        refusal = self._door.refusal()
         request_id = request_id_of(scope)
-        kind = kind_of(refusal)
-        headers = {"Retry-After": str(refusal.retry_after), "X-Request-ID": request_id}
-        response = problem(kind, str(refusal), request_id, headers=headers)
-        response.raw_headers += _SHIELD
-        await response(scope, receive, send)
+        body = told(_KIND, str(refusal), request_id)
+        headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"retry-after", b"%d" % refusal.retry_after),
+            (b"x-request-id", request_id.encode()),
+            *_SAME,
+        ]
+        self._shed.count(refusal)
         took = time.perf_counter() - began
-        self._metrics.count_request(method_of(scope), "unmatched", kind.status, took)
+        self._metrics.count_request(method_of(scope), "unmatched", _KIND.status, took)
+        return Told(_KIND.status, headers, body)
 
 
 def is_work(scope: Scope) -> bool:

@@ -22,6 +22,9 @@ import pytest
 import uvicorn
 
 from service.entrance.connections import Connection
+from service.entrance.door import Door
+from service.entrance.turnstile import Shed, Turnstile
+from service.seen.metrics import Metrics
 
 LARGE = 30_000_000
 PATIENCE = 60.0  # seconds until a test that waits for what never comes fails
@@ -166,6 +169,68 @@ def test_who_takes_no_answer_is_cut_off() -> None:
             while chunk := connection.recv(1_000_000):
                 taken += len(chunk)
         assert taken < LARGE
+
+
+# --- whom there is no room for --------------------------------------------------------------------
+
+
+@contextmanager
+def shut(door: Door) -> Iterator[int]:
+    """The port of a server that has a turnstile before this door."""
+
+    class Turned(Connection):
+        """Is given what a lifespan would give."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            metrics = Metrics()
+            turnstile = Turnstile(door, shed=Shed(metrics), metrics=metrics)
+            self.app_state = {"turnstile": turnstile}
+
+    with served(Turned) as (port, _):
+        yield port
+
+
+def a_post(*more: bytes, body: bytes = b"x" * 20) -> bytes:
+    """A request for work."""
+    lines = (b"POST /v1/embeddings HTTP/1.1", b"Host: a", b"Content-Length: %d" % len(body), *more)
+    return b"\r\n".join((*lines, b"", body))
+
+
+def test_who_is_turned_away_hears_it_before_the_body_and_may_ask_again() -> None:
+    door = Door(1)
+    with shut(door) as port, socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(PATIENCE)
+        with door.inside():
+            for _ in range(3):
+                asked = a_post()
+                client.sendall(asked[:-20])
+                answer = b""
+                while not answer.endswith(b"}"):
+                    answer += client.recv(65_536)
+                head, _, body = answer.partition(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+                assert b"\r\nretry-after: 1\r\n" in head
+                assert b"\r\ncontent-length: %d\r\n" % len(body) in head
+                client.sendall(asked[-20:])
+        ask_whole(client)
+
+
+def test_many_that_come_at_once_on_one_connection_are_each_turned_away() -> None:
+    door = Door(1)
+    with shut(door) as port, socket.create_connection(("127.0.0.1", port)) as client, door.inside():
+        client.sendall(a_post() * 2_000 + a_post(b"Connection: close"))
+        answers = said(client)
+        assert answers.count(b"HTTP/1.1 503 ") == 2_001
+        assert answers.count(b"\r\nconnection: close\r\n") == 1
+
+
+def test_who_waits_for_a_word_before_the_body_is_answered_by_the_app() -> None:
+    """It does not know whether the body will still come; the app does what is right."""
+    door = Door(1)
+    with shut(door) as port, socket.create_connection(("127.0.0.1", port)) as client, door.inside():
+        client.sendall(a_post(b"Expect: 100-continue", b"Connection: close"))
+        assert said(client).startswith(b"HTTP/1.1 200 ")
 
 
 # --- the whole service --------------------------------------------------------------------------
