@@ -1,7 +1,8 @@
 """From JPEG files to searchable rows: where the time goes, and how near all cores are to busy.
 
-What a stage costs is taken from one thread that does nothing else; the run over all files is the
-product's own, with its own threads.
+What a stage costs is taken from one thread that does nothing else, and once more for decoding and
+the model with every core busy with the same; the run over all files is the product's own, with its
+own threads, and is held against both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.bench import MINI, Bench
+from benchmarks.crowded import crowded
 from benchmarks.photos import LARGE, SMALL, Photos
 from benchmarks.rows import Row, UnmeasuredError, at_least, at_most
 from indexer.pipeline import index
@@ -67,14 +69,16 @@ def _rows(bench: Bench, photos: Photos, model: str, name: str) -> Iterator[Row]:
     costs: list[Costs] = []
     rates: list[float] = []
     worked: list[float] = []
+    beside: list[tuple[float, float]] = []
+    settings = bench.settings(threads=1, model=name)
     for _ in range(bench.rounds):
-        costs.append(_costs(photos, alone, bench.settings(threads=1, model=name)))
+        costs.append(_costs(photos, alone, settings))
+        beside.append(crowded(photos, alone, settings, cores=bench.threads))
         seconds, processor = _run(bench, photos, name)
         rates.append(photos.count / seconds)
         worked.append(1e3 * processor / photos.count)
     typical = _median(costs)
     core_ms = typical.reading + typical.model
-    full = bench.threads * 1000 / core_ms
     rate = statistics.median(rates)
     for stage, ms in typical.stages.items():
         how = "by the clock" if stage in WALL else "of one core"
@@ -82,12 +86,21 @@ def _rows(bench: Bench, photos: Photos, model: str, name: str) -> Iterator[Row]:
     if photos.kind is LARGE and model == MINI:
         parts = " + ".join(f"{stage} {typical.stages[stage]:.1f}" for stage in READING)
         yield Row(f"{label}: a photo decoded", typical.reading, "ms", f"{parts}", DECODED)
-    against = f"{bench.threads} cores / ({typical.reading:.2f} + {typical.model:.2f} ms)"
     yield Row(f"{label}: files to searchable rows", rate, "photos/s", photos.about)
-    yield Row(f"{label}: share of what all cores could do", rate / full, "", against, BUSY)
+    share = f"{label}: share of what all cores could do"
+    yield _share(share, rate, bench.threads, (typical.reading, typical.model))
+    both = statistics.median(one[0] for one in beside), statistics.median(one[1] for one in beside)
+    yield _share(f"{share}, each beside its like", rate, bench.threads, both)
     work = statistics.median(worked)
     against = f"{core_ms:.2f} of {work:.2f} ms of the processor a photo; other work moves it little"
     yield Row(f"{label}: share of the work that is decoding and model", core_ms / work, "", against)
+
+
+def _share(name: str, rate: float, cores: int, costs: tuple[float, float]) -> Row:
+    """A rate held against the cores filled with decoding and the model, at these milliseconds."""
+    reading, model = costs
+    against = f"{cores} cores / ({reading:.2f} + {model:.2f} ms)"
+    return Row(name, rate * (reading + model) / (1e3 * cores), "", against, BUSY)
 
 
 def _run(bench: Bench, photos: Photos, name: str) -> tuple[float, float]:
