@@ -43,10 +43,10 @@ _ONES = np.array([value.bit_count() for value in range(256)], np.uint8)
 def picture_hash(picture: Image.Image) -> str:
     """The hash of an upright picture: 64 hexadecimal digits, or `FLAT`."""
     grey = np.asarray(_small(picture), np.float64)
-    if float(grey.std()) < LEAST_CONTRAST:
+    if _is_flat(grey):
         return FLAT
     low = _COSINES @ grey @ _COSINES.T
-    return np.packbits(low > np.median(low) + NOISE).tobytes().hex()
+    return np.packbits(low > _median(low) + NOISE).tobytes().hex()
 
 
 def prints_of(hashes: Sequence[str | None]) -> tuple[Prints, NDArray[np.bool_]]:
@@ -87,6 +87,20 @@ def apart(one: str | None, other: str | None) -> Apart:
         return Apart(1.0, 1.0)
     upright, *turned = (float(distances(view[0], prints[1])) for view in views(prints))
     return Apart(upright, min(upright, *turned))
+
+
+def _is_flat(grey: NDArray[np.float64]) -> bool:
+    """Whether the standard deviation is below `LEAST_CONTRAST`; exact, for the values are whole."""
+    values = grey.ravel()
+    total = float(values.sum())
+    spread = values.size * float(values @ values) - total * total
+    return spread < (LEAST_CONTRAST * values.size) ** 2
+
+
+def _median(low: NDArray[np.float64]) -> float:
+    """The median of `BITS` values, as `np.median` has it: that takes ten times as long."""
+    ordered = np.sort(low, axis=None)
+    return float(ordered[BITS // 2 - 1] + ordered[BITS // 2]) / 2
 
 
 def _small(picture: Image.Image) -> Image.Image:
