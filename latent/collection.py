@@ -185,8 +185,23 @@ class Collection:
         after: tuple[float, str] | None = None,
     ) -> Found:
         """As `nearest`, with how the hits were found. Raises as `nearest`."""
-        unit = unit_rows(query, self.space.dim)[0]
-        return self._finder.found(unit, k, Among(filters.parse(where), modality, after))
+        return self.explained_each(query, k, where=where, modality=modality, after=after)[0]
+
+    def explained_each(
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        where: Where | Filter | None = None,
+        modality: Modality | None = None,
+        after: tuple[float, str] | None = None,
+    ) -> list[Found]:
+        """As `explained` for each row of `(n, dim)`, searched and read together.
+
+        They are seen at one moment, and each is answered as it would be alone. Raises as `nearest`.
+        """
+        units = unit_rows(queries, self.space.dim)
+        return self._finder.found_each(units, k, Among(filters.parse(where), modality, after))
 
     def matching_words(
         self,

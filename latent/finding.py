@@ -7,7 +7,7 @@ nothing about how items are stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -20,8 +20,8 @@ from latent.filters.match import matches
 from latent.index.faiss_index import FaissIndex
 from latent.index.plans import Trace, Way
 from latent.index.served import ServedIndex
-from latent.index.vectors import Keys
-from latent.items import JSON, Hit, Item, Modality, Vector
+from latent.index.vectors import Keys, Neighbour
+from latent.items import JSON, Hit, Item, Modality, Vector, Vectors
 
 MOST_TURNS = 5  # tries to see matches and index at one moment while others write
 
@@ -41,6 +41,15 @@ class Among:
     tree: Filter | None = None
     modality: Modality | None = None
     after: tuple[float, str] | None = None
+
+    def hits(self, neighbours: Sequence[Neighbour], items: Mapping[int, Item]) -> list[Hit]:
+        """The neighbours that are still there, and still what was asked for."""
+        is_all = self.tree is None and self.modality is None
+        return [
+            Hit(item, score)
+            for key, score in neighbours
+            if (item := items.get(key)) is not None and (is_all or self.has(item))
+        ]
 
     def has(self, item: Item) -> bool:
         """Whether an item is still what was asked for; another may have changed it since."""
@@ -62,26 +71,36 @@ class Finder:
 
     def found(self, unit: Vector, k: int, among: Among) -> Found:
         """The k nearest to a unit vector, best first, ties by arrival; fewer if fewer match."""
+        return self.found_each(unit[None, :], k, among)[0]
+
+    def found_each(self, units: Vectors, k: int, among: Among) -> list[Found]:
+        """As `found` for each row of `(n, dim)`: one search, and one look into the catalog."""
         clock = Clock()
         with clock.measure("match"):
             index, only = self.matched(among.tree, among.modality)
             edge = self._edge(among.after)
-        wanted = k
-        while True:
+        found: dict[int, Found] = {}
+        left, wanted = list(range(len(units))), k
+        while left:
             with clock.measure("search"):
-                ((neighbours, trace),) = index.traced(unit[None, :], wanted, only=only)
-            behind = [n for n in neighbours if edge is None or (-n.score, n.key) > edge]
-            with clock.measure("fetch"):
-                items = self._catalog.by_key(self._entry, [n.key for n in behind])
-            hits = [
-                Hit(items[n.key], n.score)
-                for n in behind
-                if n.key in items and among.has(items[n.key])
+                rows = units if len(left) == len(units) else units[left]
+                traced = index.traced(rows, wanted, only=only)
+            behind = [
+                some if edge is None else [n for n in some if (-n.score, n.key) > edge]
+                for some, _ in traced
             ]
-            if len(hits) >= k or len(neighbours) < wanted:
-                return Found(hits[:k], _explain(index, only, trace, clock))
+            with clock.measure("fetch"):
+                items = self._catalog.by_key(self._entry, {n.key for some in behind for n in some})
+            again = []
+            for place, some, (neighbours, trace) in zip(left, behind, traced, strict=True):
+                hits = among.hits(some, items)
+                if len(hits) >= k or len(neighbours) < wanted:
+                    found[place] = Found(hits[:k], _explain(index, only, trace, clock))
+                else:
+                    again.append(place)
             # Some were seen on earlier pages, or were dropped or changed since the search.
-            wanted = max(2 * wanted, wanted + k)
+            left, wanted = again, max(2 * wanted, wanted + k)
+        return [found[place] for place in range(len(units))]
 
     def matched(
         self, tree: Filter | None, modality: Modality | None

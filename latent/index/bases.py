@@ -220,15 +220,15 @@ def read_file(
 
 def ask(
     base: Base,
-    query: NDArray[np.float32],
+    queries: NDArray[np.float32],
     fetch: int,
     allowed: Bits | None,
     *,
     effort: int | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Scores and positions of up to `fetch` rows near `query`, `(dim,)`, by the base's own codes.
+) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Scores and positions of up to `fetch` rows near each query, `(n, dim)`, by the base's codes.
 
-    Best first. `allowed` None allows all; `effort` is for graphs.
+    Best first. `allowed` None allows all; `effort` is for graphs, which walk for each by itself.
     """
     # OpenMP keeps one setting for each thread; searching threads are the parallelism here.
     faiss.omp_set_num_threads(1)
@@ -239,9 +239,14 @@ def ask(
         parameters = faiss.SearchParameters(sel=selector)
     else:
         parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=effort)
-    scores, positions = base.faiss_index.search(query[None, :], fetch, params=parameters)
-    found = positions[0] >= 0  # FAISS pads with -1 where it found too few
-    return scores[0][found], positions[0][found]
+    scores, positions = base.faiss_index.search(queries, fetch, params=parameters)
+    found = positions >= 0  # FAISS pads with -1 where it found too few
+    return [
+        (some, there) if every else (some[met], there[met])
+        for some, there, met, every in zip(
+            scores, positions, found, found.all(axis=1).tolist(), strict=True
+        )
+    ]
 
 
 def rough_scores(

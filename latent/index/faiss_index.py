@@ -8,6 +8,7 @@ swapped in whole. Knows nothing about files of snapshots (`snapshot` does) or ca
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -176,11 +177,12 @@ class FaissIndex:
         scope = self._scope(state, only)
         keys, vectors = state.delta.living(only)
         found = []
-        for query in rows:
-            old, trace = _search_base(scope, query, k, plan)
-            new = nearest_rows(keys, vectors, query, k)
-            hits = sorted(old + new, key=lambda hit: (-hit.score, hit.key))[:k]
-            found.append((hits, replace(trace, candidates=trace.candidates + len(keys))))
+        for query, (old, trace) in zip(rows, _search_base(scope, rows, k, plan), strict=True):
+            if len(keys):
+                new = nearest_rows(keys, vectors, query, k)
+                old = sorted(old + new, key=lambda hit: (-hit.score, hit.key))[:k]
+                trace = replace(trace, candidates=trace.candidates + len(keys))
+            found.append((old, trace))
             if state.base.pages is not None:
                 state.base.pages.looked_up(trace.candidates)
         return found
@@ -257,16 +259,17 @@ def _are_set(bits: Bits, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _search_base(
-    scope: _Scope, query: NDArray[np.float32], k: int, plan: Plan | None
-) -> tuple[list[Neighbour], Trace]:
+    scope: _Scope, queries: Vectors, k: int, plan: Plan | None
+) -> Iterator[tuple[list[Neighbour], Trace]]:
     """Ask the graph for a few more than k and score them exactly, or compare all there are."""
     base, k = scope.base, min(k, scope.size)
     if k <= 0:
-        return [], Trace(Plan(Way.NOTHING), 0)
+        return iter([([], Trace(Plan(Way.NOTHING), 0))] * len(queries))
     if base.kind is Kind.EXACT:
+        trace = Trace(Plan(Way.EXACT), scope.size)
         if scope.is_filtered:
-            return _compare_all(scope, query, k, Trace(Plan(Way.EXACT), scope.size))
-        return _search_flat(scope, query, k), Trace(Plan(Way.EXACT), scope.size)
+            return (_compare_all(scope, query, k, trace) for query in queries)
+        return ((_search_flat(scope, query, k), trace) for query in queries)
     fetch = min(scope.size, 2 * k + 16)
     # A filter promises more than the contract does; short codes reach that by looking further.
     least = 2 * base.effort if scope.is_filtered and base.quantisation.is_coarse else base.effort
@@ -274,16 +277,27 @@ def _search_base(
         len(base.keys), scope.size, fetch, is_filtered=scope.is_filtered, least=least
     )
     if plan.effort is None:
-        return _compare_all(scope, query, k, Trace(plan, scope.size))
-    wanted = fetch
+        trace = Trace(plan, scope.size)
+        return (_compare_all(scope, query, k, trace) for query in queries)
+    return _walk(scope, queries, k, plan, plan.effort)
+
+
+def _walk(
+    scope: _Scope, queries: Vectors, k: int, plan: Plan, effort: int
+) -> Iterator[tuple[list[Neighbour], Trace]]:
+    """Walk the graph for each, in one call."""
+    base = scope.base
+    wanted = fetch = min(scope.size, 2 * k + 16)
     if base.quantisation.is_coarse:
-        wanted = min(scope.size, max(fetch, plan.effort * scope.size // len(base.keys)))
-    _, positions = ask(base, query, wanted, scope.bits, effort=plan.effort)
-    if len(positions) < fetch:
-        # What is found at the rim of a walk is not surely the nearest: better to look at all.
-        return _compare_all(scope, query, k, Trace(plan, scope.size, fell_back=True))
-    hits = best(base.keys[positions], cosines(base.vectors[positions], query), k)
-    return hits, Trace(plan, len(positions))
+        wanted = min(scope.size, max(fetch, effort * scope.size // len(base.keys)))
+    walked = ask(base, queries, wanted, scope.bits, effort=effort)
+    for query, (_, positions) in zip(queries, walked, strict=True):
+        if len(positions) < fetch:
+            # What is found at the rim of a walk is not surely the nearest: better to look at all.
+            yield _compare_all(scope, query, k, Trace(plan, scope.size, fell_back=True))
+            continue
+        hits = best(base.keys[positions], cosines(base.vectors[positions], query), k)
+        yield hits, Trace(plan, len(positions))
 
 
 def _compare_all(
@@ -310,7 +324,7 @@ def _search_flat(scope: _Scope, query: NDArray[np.float32], k: int) -> list[Neig
     """FAISS compares all; more are fetched until the k-th is surely before those left out."""
     base, fetch = scope.base, min(scope.size, k + 16)
     while True:
-        scores, positions = ask(base, query, fetch, scope.bits)
+        ((scores, positions),) = ask(base, query[None, :], fetch, scope.bits)
         if fetch >= scope.size or scores[-1] < scores[k - 1] - MARGIN:
             return best(base.keys[positions], cosines(base.vectors[positions], query), k)
         fetch = min(scope.size, fetch * 4)

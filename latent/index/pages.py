@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 AROUND = 524_288
 """Bytes that Linux maps in around one row: 330 KB were seen, since it caches in large pieces."""
-KEPT = 96_000_000  # bytes of one file that a process holds at most
+KEPT = 96_000_000  # bytes of one file that a process holds at most …
+WHOLE = 256_000_000  # … unless the whole file has no more than these: to fetch is to wait
 
 
 class Pages:
@@ -36,14 +37,18 @@ class Pages:
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def mapped(path: Path) -> tuple[NDArray[Any], Pages | None]:
-    """The rows of an `.npy` file, and what counts them; nothing counts where nothing can be let go.
+def mapped(path: Path, *, whole: int = WHOLE) -> tuple[NDArray[Any], Pages | None]:
+    """The rows of an `.npy` file, and what counts them.
+
+    Nothing counts where nothing can be let go of, or need be: a small file may stay in memory, and
+    several processes that map it have it there once.
 
     Raises:
         OSError, ValueError: it cannot be read, or is no such file.
     """
     rows = np.load(path, mmap_mode="r")
     under = getattr(rows, "_mmap", None)
-    if not isinstance(under, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+    is_small = rows.nbytes <= whole
+    if is_small or not isinstance(under, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
         return rows, None
     return rows, Pages(rows, under)

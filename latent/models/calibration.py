@@ -9,10 +9,11 @@ spread over a sample of the collection, and how many items there are
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ USUAL_WEIGHT = 10.0
 """How many scores of a sample what is usual counts for: with few items there is little to see."""
 
 UNLEARNT_STEP, UNLEARNT_LEAST, UNLEARNT_SHARE = 2.0, 1.0, 0.5
+
+Judging: TypeAlias = Callable[[float], float]
+"""The relevance of a hit of one question, by its score."""
 
 _NORMAL = NormalDist()
 
@@ -114,23 +118,22 @@ class Curve(_Strict):
 
     def relevance(self, score: float, best: float, spread: Spread) -> float:
         """How surely a hit is what was meant; `best` is the best score of the question."""
+        return self.judging(best, spread)(score)
+
+    def judging(self, best: float, spread: Spread) -> Judging:
+        """As `relevance`, for all hits of a question: what they share is worked out once."""
         steady = spread.steadied(self.usual)
         asks, hit = self.answerable, self.standing
-        answered = (
+        answered = probability(
             asks.bias
             + asks.best * best
             + asks.mean * steady.mean
             + asks.deviation * steady.deviation
             + asks.tries * tries(spread.items)
         )
-        stands_out = (
-            hit.bias
-            + hit.score * score
-            + hit.best * best
-            + hit.mean * steady.mean
-            + hit.deviation * steady.deviation
-        )
-        return probability(answered) * probability(stands_out)
+        shared = hit.best * best + hit.mean * steady.mean + hit.deviation * steady.deviation
+        bias, weight = hit.bias + shared, hit.score
+        return lambda score: answered * probability(bias + weight * score)
 
 
 class Line(_Strict):
@@ -190,10 +193,16 @@ class Unlearnt:
 
     def relevance(self, score: float, best: float, spread: Spread) -> float:
         """As `Curve.relevance`; the best score has no say."""
+        return self.judging(best, spread)(score)
+
+    def judging(self, best: float, spread: Spread) -> Judging:
+        """As `Curve.judging`."""
         steady = spread.steadied(Usual(mean=0.0, deviation=self.dim**-0.5))
-        above = (score - steady.mean) / max(steady.deviation, 1e-6)
+        deviation = max(steady.deviation, 1e-6)
         least = UNLEARNT_LEAST + self.share * tries(spread.items)
-        return probability(UNLEARNT_STEP * (above - least))
+        return lambda score: probability(
+            UNLEARNT_STEP * ((score - steady.mean) / deviation - least)
+        )
 
 
 def probability(log_odds: float) -> float:

@@ -15,7 +15,7 @@ from importlib import resources
 import numpy as np
 
 from latent.items import Vectors
-from latent.models.calibration import Spread, Unlearnt, probability, tries
+from latent.models.calibration import Judging, Spread, Unlearnt, probability, tries
 from latent.models.embedder import Embedder
 
 SPREADING = 2.0
@@ -76,6 +76,11 @@ class Chance:
 
     def relevance(self, score: float, best: float, spread: Spread) -> float:
         """As `Curve.relevance`: no surer than that there is an answer, nor than the hit is one."""
+        return self.judging(best, spread)(score)
+
+    def judging(self, best: float, spread: Spread) -> Judging:
+        """As `Curve.judging`."""
         above = (best + SPREADING * spread.deviation - self.mean) / self.deviation
         answered = probability(STEP * (above - LEAST))
-        return min(answered, self.standing.relevance(score, best, spread))
+        stands_out = self.standing.judging(best, spread)
+        return lambda score: min(answered, stands_out(score))

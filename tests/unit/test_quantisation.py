@@ -305,7 +305,7 @@ def test_a_load_is_published_without_being_read_into_memory_first(settings: Sett
 def test_mapped_rows_are_let_go_of_and_come_back(tmp_path: Path) -> None:
     rows = random_rows(5_000)
     save(tmp_path / "rows.npy", rows)
-    found, pages = mapped(tmp_path / "rows.npy")
+    found, pages = mapped(tmp_path / "rows.npy", whole=0)
     assert pages is not None
     assert np.array_equal(found, rows)
     let_go: list[int] = []
@@ -320,3 +320,10 @@ def test_mapped_rows_are_let_go_of_and_come_back(tmp_path: Path) -> None:
     assert len(let_go) == 2
     pages.looked_up(10**9)
     assert np.array_equal(found, rows)
+
+
+def test_a_small_file_stays_in_memory(tmp_path: Path) -> None:
+    rows = random_rows(5)
+    save(tmp_path / "rows.npy", rows)
+    assert mapped(tmp_path / "rows.npy", whole=rows.nbytes)[1] is None
+    assert mapped(tmp_path / "rows.npy", whole=rows.nbytes - 1)[1] is not None
