@@ -19,6 +19,7 @@ from benchmarks.vectors import Drawn, draw
 from latent.collection import Collection
 from latent.index.bases import Base, Kind
 from latent.index.exact import MARGIN
+from latent.index.questions import ENOUGH
 from latent.index.recall import Questions, lines_of
 from latent.index.served import Limits
 from latent.items import JSON, Item, Modality, Vectors
@@ -66,7 +67,7 @@ def lots(n: int) -> NDArray[np.int64]:
 @contextmanager
 def filled(bench: Bench, n: int, dim: int) -> Iterator[Filled]:
     """A collection of n vectors with its snapshot."""
-    drawn = draw(n, dim, questions=2 * QUESTIONS)
+    drawn = draw(n, dim, questions=QUESTIONS + ENOUGH)
     data = bench.folder / f"index-{n}-{dim}"
     settings = bench.settings(data=data, model=f"vectors:{dim}", min_relevance=0)
     lot = lots(n)

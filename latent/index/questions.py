@@ -16,8 +16,8 @@ from latent.index.recall import Questions
 from latent.index.vectors import Keys
 from latent.items import Modality, Vectors
 
-ENOUGH = 200
-"""Questions of a kind: recall is known to about half a point."""
+ENOUGH = 500
+"""Questions of a kind. Of fewer, a handful that go astray decide how far all must look."""
 FEW = 50
 """With fewer stored texts than this, phrases are asked instead."""
 
@@ -28,11 +28,14 @@ _SUBJECTS = (
     *("a dog", "two children", "an old man", "a bride and groom", "a red car", "birds"),
     *("a bowl of food", "a bicycle", "a boat", "a cat asleep", "a crowd", "a mountain"),
     *("flowers", "a house", "my friends", "a train", "a woman laughing", "horses"),
-    *("a handwritten letter", "an invoice"),
+    *("a handwritten letter", "an invoice", "a bridge", "two friends", "a dinner table"),
+    *("an old church", "musicians"),
 )
 _PLACES = (
     *("in the snow", "at the beach", "at night", "in a kitchen", "in the city"),
     *("by the river", "in black and white", "from far away", "in a garden", "last summer"),
+    *("at sunset", "in the rain", "up close", "from above", "on a table", "in the woods"),
+    *("behind a window", "at a party", "on a quiet street", "in the fog"),
 )
 PHRASES = tuple(f"{subject} {place}" for subject, place in product(_SUBJECTS, _PLACES))
 """What people might ask a collection of photos and notes."""

@@ -9,7 +9,7 @@ nothing about where questions come from; `questions` does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 PIECE = 8_192  # rows that all questions are compared with at once
 AT = 10
 """Recall is of the ten nearest."""
-EFFORTS = tuple(round(LEAST_EFFORT * 2 ** (step / 2)) for step in range(9))
-"""What is tried in turn; the last one, sixteen times the first, is kept if none is enough."""
+STRIDE = 4
+EFFORTS = tuple(round(LEAST_EFFORT * 2 ** (step / STRIDE)) for step in range(4 * STRIDE + 1))
+"""From the least to sixteen times as much, which is kept if none is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Contract:
     effort: int | None
     recall: Mapping[str, float]
 
+    def keeps(self, promise: float) -> bool:
+        """Whether recall is as promised for every kind that was measured."""
+        return min(self.recall.values(), default=1.0) >= promise
+
 
 def measured(base: Base, questions: Mapping[str, Questions], promise: float) -> Contract:
     """The least effort at which recall is as promised for every kind of question."""
@@ -64,13 +69,37 @@ def measured(base: Base, questions: Mapping[str, Questions], promise: float) -> 
     if len(base.keys) <= AT or not asked:
         return Contract(LEAST_EFFORT, {})
     lines = {kind: lines_of(base, some) for kind, some in asked.items()}
-    effort, recall = LEAST_EFFORT, dict.fromkeys(asked, 0.0)
-    for effort in EFFORTS:
-        recall = {kind: _found(base, asked[kind], lines[kind], effort) for kind in asked}
-        if min(recall.values()) >= promise:
-            return Contract(effort, recall)
-    log.warning("recall at %d stays below %g: %s", AT, promise, recall)
-    return Contract(effort, recall)
+
+    def contract(step: int) -> Contract:
+        effort = EFFORTS[step]
+        found = {kind: _found(base, asked[kind], lines[kind], effort) for kind in asked}
+        return Contract(effort, found)
+
+    return _least(contract, promise)
+
+
+def _least(contract: Callable[[int], Contract], promise: float) -> Contract:
+    """The contract of the first of `EFFORTS` that keeps the promise, or of the last.
+
+    Doubled until it is kept, for little efforts cost little to try; then halved in between.
+    """
+    short = 0  # the last step that is known not to be enough
+    for step in range(0, len(EFFORTS), STRIDE):
+        found = contract(step)
+        if found.keeps(promise):
+            break
+        short = step
+    else:
+        log.warning("recall at %d stays below %g: %s", AT, promise, found.recall)
+        return found
+    while step - short > 1:
+        between = (short + step) // 2
+        other = contract(between)
+        if other.keeps(promise):
+            step, found = between, other
+        else:
+            short = between
+    return found
 
 
 def lines_of(base: Base, questions: Questions) -> NDArray[np.float32]:

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from latent.index.bases import Base, Kind, build
-from latent.index.exact import nearest_rows
-from latent.index.plans import LEAST_EFFORT
+from latent.index.exact import MARGIN, nearest_rows
+from latent.index.faiss_index import FaissIndex
+from latent.index.plans import LEAST_EFFORT, Plan, Way
 from latent.index.questions import ENOUGH, FEW, PHRASES
 from latent.index.recall import AT, EFFORTS, Questions, lines_of, measured
 from latent.items import Item, Modality
@@ -65,6 +66,29 @@ def test_effort_is_raised_until_the_promise_is_kept(hard: Base) -> None:
     assert strict.effort is not None
     assert strict.effort > LEAST_EFFORT
     assert strict.recall["text"] >= 0.99
+
+
+def found_at(base: Base, asked: Questions, effort: int) -> float:
+    """The share of the ten nearest that walks of this effort find."""
+    lines = lines_of(base, asked)
+    plan = Plan(Way.GRAPH, effort)
+    answers = FaissIndex(base).traced(asked.vectors, AT, plan=plan)
+    found = sum(
+        hit.score >= line - MARGIN
+        for (hits, _), line in zip(answers, lines, strict=True)
+        for hit in hits
+    )
+    return float(found / (AT * len(asked)))
+
+
+@pytest.mark.parametrize("promise", [0.99, 0.995, 0.999])
+def test_a_step_less_would_not_be_enough(hard: Base, promise: float) -> None:
+    asked = strangers(random_rows(100, 128, seed=1))
+    effort = measured(hard, {"text": asked}, promise).effort
+    assert effort is not None
+    step = EFFORTS.index(effort)
+    assert step > 0
+    assert found_at(hard, asked, EFFORTS[step - 1]) < promise <= found_at(hard, asked, effort)
 
 
 def test_the_worst_kind_of_question_decides(hard: Base) -> None:
