@@ -34,6 +34,10 @@ DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d{1,3})?")
 TRUTH: dict[str, JSON] = {"true": True, "false": False}
 WHOLE_FLOAT = 2.0**63  # a float beyond it may have been written as a whole number
 
+# Made once: a union that is written where it is used is made anew for each of millions of cells.
+NESTED = (dict, list)
+WORDS = (str, int, float)
+
 Cells = Mapping[str, Any]
 
 
@@ -75,7 +79,7 @@ def _words(cells: Cells, name: str) -> str | None:
     value = cells.get(name)
     if value is None:
         return None
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
+    if not isinstance(value, WORDS) or isinstance(value, bool):
         raise ValueError(f"its {name} is not a text")
     return _sound(str(value)) if str(value).strip() else None
 
@@ -164,7 +168,7 @@ def _has_no_large(values: Iterable[JSON]) -> bool:
         if isinstance(one, float):
             if not -WHOLE_FLOAT < one < WHOLE_FLOAT:
                 return False
-        elif isinstance(one, dict | list) and not _has_no_large(
+        elif isinstance(one, NESTED) and not _has_no_large(
             one if isinstance(one, list) else one.values()
         ):
             return False

@@ -139,12 +139,12 @@ class ServedIndex:
         process has made is taken over instead, and a process that is at it already is left to it.
         With `threads` no more than so many compute, and give way to whoever else does.
         """
-        if not (force or self._is_due(least)):
+        if not (force or self._is_due(least, threads)):
             return False
         self._make_folder()
         try:
             with FileLock(self._folder / "publish.lock", timeout=0):
-                if not (force or self._is_due(least)):
+                if not (force or self._is_due(least, threads)):
                     return False
                 self._publish(threads)
         except Timeout:
@@ -153,10 +153,10 @@ class ServedIndex:
             raise storage_error(error, self._folder) from error
         return True
 
-    def _is_due(self, least: int) -> bool:
+    def _is_due(self, least: int, threads: int | None) -> bool:
         if self._served is None and self._is_far_behind():
             return True
-        index = self._adopted().index
+        index = self._adopted(threads).index
         base = index.base
         is_outgrown = base.kind is Kind.EXACT and len(index) > self._limits.exact
         is_other = base.kind is Kind.HNSW and base.quantisation is not self._quantisation
@@ -216,16 +216,16 @@ class ServedIndex:
                 self._catch_up(served)
             return served
 
-    def _adopted(self) -> Served:
+    def _adopted(self, threads: int | None) -> Served:
         """What is served, after changing over to a snapshot that another process has published.
 
-        It is opened and caught up while searches go on with the old one.
+        It is opened, by so many threads, and caught up while searches go on with the old one.
         """
         served = self.followed()
         held = served.snapshot.sequence if served.snapshot else 0
         if not any(sequence > held for sequence in snapshot.sequences(self._folder)):
             return served
-        fresh = self._opened()
+        fresh = self._opened(threads)
         if fresh.snapshot is None or fresh.snapshot.sequence <= held:
             return served
         with self._following:
@@ -233,12 +233,13 @@ class ServedIndex:
             self._served = fresh
         return fresh
 
-    def _opened(self) -> Served:
+    def _opened(self, threads: int | None = None) -> Served:
         """The newest snapshot, caught up with the catalog; served by nobody yet."""
         newest = snapshot.newest(
             self._folder,
             fingerprint=self._space.fingerprint,
             until=self._catalog.sequence(self._entry),
+            threads=threads,
         )
         served = Served(self._space.dim, newest)
         self._catch_up(served)
@@ -262,7 +263,7 @@ class ServedIndex:
                 task=task,
                 contract=self._made(fresh, task, now.keys),
             )
-        self._adopted()
+        self._adopted(threads)
         snapshot.discard(self._folder, keep=now.sequence)
         try:
             # Who follows from the snapshot before, or from later on, can go on doing so.

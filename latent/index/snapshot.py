@@ -114,6 +114,7 @@ def publish(
     for name in (QUESTIONS, VECTORS) if task.kind is Kind.EXACT else (QUESTIONS,):
         (fresh / name).unlink(missing_ok=True)  # an exact index holds the vectors itself
     names = sorted(path.name for path in fresh.iterdir())
+    threads = task.threads if task.is_polite else None
     manifest = Manifest(
         format=FORMAT,
         sequence=sequence,
@@ -121,7 +122,7 @@ def publish(
         count=len(np.load(fresh / KEYS, mmap_mode="r")),
         dim=dim,
         fingerprint=fingerprint,
-        files={**_checksums(fresh, names)},
+        files={**_checksums(fresh, names, threads)},
         effort=contract.effort,
         recall=dict(contract.recall),
         quantisation=task.quantisation.value,
@@ -138,8 +139,12 @@ def publish(
     flush(final.parent)
 
 
-def newest(folder: Path, *, fingerprint: str, until: int) -> Snapshot | None:
+def newest(
+    folder: Path, *, fingerprint: str, until: int, threads: int | None = None
+) -> Snapshot | None:
     """The newest sound snapshot of this space made at `until` or before; None if there is none.
+
+    Checksums are looked at by all cores, so that a start is short, or by so many threads.
 
     A snapshot of a later sequence than the catalog's is of another history (the catalog was
     restored, say) and is passed over like a damaged one.
@@ -151,7 +156,7 @@ def newest(folder: Path, *, fingerprint: str, until: int) -> Snapshot | None:
             )
             continue
         try:
-            return _open(folder / str(sequence), fingerprint)
+            return _open(folder / str(sequence), fingerprint, threads)
         except StoreError as error:
             log.warning("snapshot %d is passed over: %s", sequence, error)
     return None
@@ -204,14 +209,14 @@ def save(path: Path, rows: NDArray[Any]) -> None:
         stream.write(rows.data)
 
 
-def _open(path: Path, fingerprint: str) -> Snapshot:
+def _open(path: Path, fingerprint: str, threads: int | None = None) -> Snapshot:
     try:
         manifest = Manifest(**json.loads((path / MANIFEST).read_text()))
         if manifest.format not in READ:
             raise StoreError(f"{path.name} has format {manifest.format}, not {FORMAT}")
         if manifest.fingerprint != fingerprint:
             raise StoreError(f"{path.name} is of another space")
-        _require_sound(path, manifest)
+        _require_sound(path, manifest, threads)
         keys = np.load(path / KEYS, mmap_mode="r")
         has_own = VECTORS in manifest.files
         vectors, pages = mapped(path / VECTORS) if has_own else (None, None)
@@ -232,8 +237,8 @@ def _open(path: Path, fingerprint: str) -> Snapshot:
     return Snapshot(manifest.sequence, base, size, memory, contract)
 
 
-def _require_sound(path: Path, manifest: Manifest) -> None:
-    checksums = _checksums(path, manifest.files)
+def _require_sound(path: Path, manifest: Manifest, threads: int | None) -> None:
+    checksums = _checksums(path, manifest.files, threads)
     for name, said in manifest.files.items():
         if isinstance(said, str):  # as format 1 has it
             with (path / name).open("rb") as stream:
@@ -244,15 +249,17 @@ def _require_sound(path: Path, manifest: Manifest) -> None:
             raise StoreError(f"{name} is damaged: its checksum is another one")
 
 
-def _checksums(folder: Path, names: Iterable[str]) -> dict[str, list[str]]:
-    """The checksum of each piece of each file, by all cores."""
+def _checksums(
+    folder: Path, names: Iterable[str], threads: int | None = None
+) -> dict[str, list[str]]:
+    """The checksum of each piece of each file, by all cores or so many threads."""
     pieces = [
         (name, start)
         for name in names
         for start in range(0, max(1, (folder / name).stat().st_size), PIECE)
     ]
     found: dict[str, list[str]] = {}
-    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool:
+    with ThreadPoolExecutor(threads or max(1, len(os.sched_getaffinity(0)))) as pool:
         sums = pool.map(lambda one: _checksum(folder / one[0], one[1]), pieces)
         for (name, _), checksum in zip(pieces, sums, strict=True):
             found.setdefault(name, []).append(checksum)

@@ -67,7 +67,7 @@ def test_half_of_a_collection_is_dropped_and_its_room_given_back(quick: Bench) -
 
 def test_items_are_put_while_questions_are_asked(quick: Bench) -> None:
     rows = {row.name: row.value for row in live.live(quick, 100_000)}
-    assert len(rows) == 5
+    assert len(rows) == 7
     assert all(value is not None for value in rows.values())
     assert rows["1,000 × 384 live: puts"]
     assert rows["1,000 × 384 live: until a put is found"] < live.PATIENCE  # type: ignore[operator]
@@ -77,9 +77,16 @@ def test_a_timetable_is_kept_and_an_error_told() -> None:
     done: list[int] = []
     table = live.Timetable(lambda: done.append(1), rate=200)
     table.keep(0.2)
-    assert len(done) == len(table.took) == 40
+    assert len(done) == len(table.each) == 40
     with pytest.raises(UnmeasuredError, match="gone"):
         live.Timetable(partial(_raise, OSError("gone")), rate=10).keep(0.2)
+
+
+def test_what_the_slowest_waited_for_is_told_by_stage() -> None:
+    table = live.Timetable(dict, rate=1)
+    table.each += [(0.001, {"search": 1.0})] * 199
+    table.each += [(0.5, {"search": 400.0})] * 3
+    assert table.slowest == "search 400.0, the rest 100.0"
 
 
 def _raise(error: Exception) -> None:

@@ -10,7 +10,17 @@ import pytest
 
 from latent.disk import storage_error
 from latent.errors import StorageFullError
-from latent.index.snapshot import discard, save, sequences
+from latent.index.bases import Kind
+from latent.index.building import Task, make
+from latent.index.snapshot import (
+    discard,
+    drafted,
+    newest,
+    publish,
+    save,
+    sequences,
+    write_vectors,
+)
 
 
 @pytest.mark.parametrize("shape", [(0,), (5,), (0, 4), (3, 4)])
@@ -38,3 +48,22 @@ def test_what_a_killed_process_left_behind_is_no_snapshot_and_goes_with_the_next
     assert sequences(tmp_path) == [9, 7]
     discard(tmp_path, keep=9)
     assert [path.name for path in tmp_path.iterdir()] == ["9"]
+
+
+@pytest.mark.parametrize("threads", [None, 1])
+def test_a_damaged_snapshot_is_passed_over_however_many_threads_look(
+    tmp_path: Path, threads: int | None
+) -> None:
+    task = Task(Kind.EXACT, is_polite=threads is not None)
+    with drafted(tmp_path) as fresh:
+        write_vectors(fresh, np.arange(3), [np.eye(3, dtype=np.float32)], 3)
+        contract = make(fresh, task)
+        publish(fresh, sequence=7, dim=3, fingerprint="f", task=task, contract=contract)
+    found = newest(tmp_path, fingerprint="f", until=7, threads=threads)
+    assert found is not None
+    assert found.sequence == 7
+    file = tmp_path / "7" / "index.faiss"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert newest(tmp_path, fingerprint="f", until=7, threads=threads) is None
