@@ -7,14 +7,16 @@ steps of the same names. Knows nothing about the web, threads or batches.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from latent.collection import Collection
-from latent.errors import InputError
+from latent.errors import InputError, SpaceMismatchError
 from latent.filters import language as filters
 from latent.items import JSON, Hit, Item, Vector
 from latent.models import registry
@@ -38,7 +40,13 @@ from service.explore.narrowing import narrowed
 from service.explore.surveys import Surveys
 from service.seen.timing import Timings
 
-__all__ = ["Answer", "Mode", "Plan", "QueryEngine", "Question", "Walk", "Walked"]
+__all__ = ["Answer", "Mode", "Plan", "QueryEngine", "Question", "Refusal", "Walk", "Walked"]
+
+Refusal: TypeAlias = InputError | SpaceMismatchError
+"""Why one of many questions is not answered: the caller can mend it."""
+
+_Aimed: TypeAlias = tuple[int, Plan, Vector | None]
+"""A question by its place among others, and where it leads."""
 
 
 class QueryEngine:
@@ -106,23 +114,28 @@ class QueryEngine:
 
     def answer(self, plan: Plan, placed: Sequence[Vector]) -> Answer:
         """Search with `placed`, the places of `plan.things` in their order. Raises as `search`."""
-        plan, vector = _aimed(plan, placed)
-        with plan.timings.measure("search"):
-            if vector is None or plan.question.is_arranged:
-                page = arranged(plan, vector)
+        return _answered(*_aimed(plan, placed))
+
+    def answers(self, asked: Sequence[tuple[Plan, Sequence[Vector]]]) -> list[Answer | Refusal]:
+        """As `answer` for each plan and its places; why not, in the place of an answer.
+
+        Plain questions that differ in where they lead alone are searched together.
+        """
+        found: dict[int, Answer | Refusal] = {}
+        alike: defaultdict[object, list[_Aimed]] = defaultdict(list)
+        for place, (plan, placed) in enumerate(asked):
+            try:
+                plan, vector = _aimed(plan, placed)
+            except (InputError, SpaceMismatchError) as error:
+                found[place] = error
             else:
-                page = _nearest(plan, vector)
-            if not page.hits and plan.cursor is None and plan.where is not None:
-                _require_matchable(plan.collection, plan.where)
-        return Answer(
-            plan.collection.name,
-            plan.collection.space.model,
-            _with_columns(page.hits, plan.columns),
-            page.cursor,
-            plan.timings.took_ms(),
-            page.explain if plan.question.explain else None,
-            (vector is None and bool(page.hits)) or nearby.is_match(plan, page.hits),
-        )
+                question = plan.question
+                # Equal filters may differ: 1 is True to Python.
+                way = (id(plan.collection), question.k, question.modality, repr(plan.where))
+                alike[way if plan.is_plain else place].append((place, plan, vector))
+        for some in alike.values():
+            found |= _answered_alike(some)
+        return [found[place] for place in range(len(asked))]
 
     def walk(self, name: str, walk: Walk) -> Walked:
         """A walk of neighbours from one thing to another, in the calling thread.
@@ -175,12 +188,75 @@ def _aimed(plan: Plan, placed: Sequence[Vector]) -> tuple[Plan, Vector | None]:
     return plan, direction(question.parts, rows)
 
 
+def _answered(plan: Plan, vector: Vector | None) -> Answer:
+    with plan.timings.measure("search"):
+        if vector is None or plan.question.is_arranged:
+            page = arranged(plan, vector)
+        else:
+            page = _nearest(plan, vector)
+        _require_found(plan, page)
+    return _told(plan, vector, page)
+
+
+def _answered_alike(some: Sequence[_Aimed]) -> dict[int, Answer | Refusal]:
+    """The answers of questions that may be searched together; alone where that cannot be."""
+    if len(some) > 1:
+        try:
+            return _answered_together(some)
+        except (InputError, SpaceMismatchError):
+            pass  # what is wrong may be wrong with one of them
+    found: dict[int, Answer | Refusal] = {}
+    for place, plan, vector in some:
+        try:
+            found[place] = _answered(plan, vector)
+        except (InputError, SpaceMismatchError) as error:
+            found[place] = error
+    return found
+
+
+def _answered_together(some: Sequence[_Aimed]) -> dict[int, Answer | Refusal]:
+    plans = [plan for _, plan, _ in some]
+    vectors = [vector for _, _, vector in some if vector is not None]
+    timings = Timings()
+    with timings.measure("search"):
+        found = nearby.nearby_each(plans, vectors, plans[0].question.k + 1)
+        pages = [_page(plan, one) for plan, one in zip(plans, found, strict=True)]
+        for plan, page in zip(plans, pages, strict=True):
+            _require_found(plan, page)
+    timings.share(plan.timings for plan in plans)
+    return {
+        place: _told(plan, vector, page)
+        for (place, plan, vector), page in zip(some, pages, strict=True)
+    }
+
+
+def _require_found(plan: Plan, page: Page) -> None:
+    """Raises FilterError: nothing was found, for nothing can match."""
+    if not page.hits and plan.cursor is None and plan.where is not None:
+        _require_matchable(plan.collection, plan.where)
+
+
+def _told(plan: Plan, vector: Vector | None, page: Page) -> Answer:
+    return Answer(
+        plan.collection.name,
+        plan.collection.space.model,
+        _with_columns(page.hits, plan.columns),
+        page.cursor,
+        plan.timings.took_ms(),
+        page.explain if plan.question.explain else None,
+        (vector is None and bool(page.hits)) or nearby.is_match(plan, page.hits),
+    )
+
+
 def _nearest(plan: Plan, vector: Vector) -> Page:
     """The next page of those nearest, best first."""
-    k = plan.question.k
     after = plan.cursor.position if plan.cursor else None
     # One more than asked tells whether there is another page.
-    found = nearby.nearby(plan, vector, k + 1, after=after)
+    return _page(plan, nearby.nearby(plan, vector, plan.question.k + 1, after=after), after)
+
+
+def _page(plan: Plan, found: nearby.Nearby, after: JSON = None) -> Page:
+    k = plan.question.k
     hits, is_more = found.hits[:k], len(found.hits) > k
     cursor = cursors.write(plan.fingerprint, nearby.position_of(hits, after)) if is_more else None
     return Page(hits, cursor, dict(found.explain))

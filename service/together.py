@@ -1,4 +1,4 @@
-"""Many questions of one request: checked one by one, placed as one batch, answered one by one.
+"""Many questions of one request: checked one by one, placed as one batch, searched together.
 
 What is wrong with one question is its own alone. Knows nothing about bodies and responses.
 """
@@ -12,19 +12,18 @@ from typing import Generic, TypeVar
 
 from latent.errors import InputError, SpaceMismatchError
 from latent.filters.language import All, Among, Filter
+from latent.items import Vector
 from service.desk import SearchDesk
 from service.embedding.batching import Outcome
 from service.embedding.placing import all_placed
-from service.query import Answer, Plan, Question
+from service.query import Answer, Plan, Question, Refusal
 from service.seen.timing import Timings
 
 R = TypeVar("R")
 
 MOST_HITS = 10_000  # of all questions of a request together
 MOST_KEYS = 16_000_000  # that areas and concepts leave of a collection, eight bytes each
-TURN = 16  # questions that are looked at before other requests get their turn
-
-Refusal = InputError | SpaceMismatchError
+TURN = 32  # questions that are looked at before other requests get their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +135,21 @@ def _answered(
     some: Sequence[tuple[Asked[R], Plan | Refusal, Sequence[Outcome]]],
     refused: Callable[[Refusal], R],
 ) -> list[R]:
-    found: list[R] = []
+    """The answers in their form; those that can be are searched together."""
+    found: dict[int, Answer | Refusal] = {}
+    ready: dict[int, tuple[Plan, Sequence[Vector]]] = {}
+    for number, (_, plan, outcomes) in enumerate(some):
+        if not isinstance(plan, Plan):
+            found[number] = plan
+            continue
+        try:
+            ready[number] = plan, all_placed(outcomes)
+        except InputError as error:
+            found[number] = error
     with desk.state.store.at_one_moment():
-        for one, plan, outcomes in some:
-            if not isinstance(plan, Plan):
-                found.append(refused(plan))
-                continue
-            try:
-                answer = desk.state.engine.answer(plan, all_placed(outcomes))
-            except (InputError, SpaceMismatchError) as error:
-                found.append(refused(error))
-            else:
-                found.append(one.shaped(answer))
-    return found
+        answers = desk.state.engine.answers(list(ready.values()))
+        found.update(zip(ready, answers, strict=True))
+        return [
+            one.shaped(answer) if isinstance(answer := found[number], Answer) else refused(answer)
+            for number, (one, _, _) in enumerate(some)
+        ]

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 
+import numpy as np
+
 from latent.items import JSON, Hit, Modality, Vector
 from latent.models.calibration import Spread
 from service.engine import cursors
@@ -68,8 +70,27 @@ def nearby(
             sides.append(side.first(most, behind.get(kind) if behind else None))
         else:
             sides.append(side.down_to(before[kind][0], most))
-    hits = list(merge(*(side.hits for side in sides), key=lambda hit: -worth_of(hit)))
-    return Nearby(hits if before is not None else hits[:most], _explain(sides))
+    return _merged(sides, most if before is None else None)
+
+
+def nearby_each(plans: Sequence[Plan], vectors: Sequence[Vector], most: int) -> list[Nearby]:
+    """As `nearby` for each of plain questions that differ in nothing but their vectors.
+
+    They are searched and read together, and judged one by one.
+    """
+    first = plans[0]
+    asked = first.question.modality
+    kinds = first.judge.kinds_found(asked) or [asked or Modality.IMAGE]
+    rows = np.stack(vectors)
+    sides: list[list[_Side]] = [[] for _ in plans]
+    for kind in kinds:
+        only = kind if len(kinds) > 1 else asked
+        found = first.collection.explained_each(rows, most, where=first.where, modality=only)
+        for plan, vector, one, some in zip(plans, vectors, found, sides, strict=True):
+            # What a sample says of a vector does not depend on who asks.
+            spread = first.judge.spread(vector, kind, _matched(plan, one.explain))
+            some.append(_side(plan, kind, one.hits, _best(one.hits), spread, one.explain))
+    return [_merged(some, most) for some in sides]
 
 
 def position_of(hits: Sequence[Hit], after: JSON = None) -> JSON:
@@ -148,12 +169,34 @@ class _Search:
 
     def _judged(self, hits: Sequence[Hit], best: float, explain: Mapping[str, JSON]) -> _Side:
         plan = self.plan
-        matched = explain["matched"] if plan.where is not None else None
-        items = matched if isinstance(matched, int) else None
-        spread = plan.judge.spread(self.vector, self.kind, items)
-        some = plan.judge.judged(hits, self.kind, best, spread)
-        relevant = [hit for hit in some if worth_of(hit) >= plan.least]
-        return _Side(self.kind, relevant, spread, explain)
+        spread = plan.judge.spread(self.vector, self.kind, _matched(plan, explain))
+        return _side(plan, self.kind, hits, best, spread, explain)
+
+
+def _matched(plan: Plan, explain: Mapping[str, JSON]) -> int | None:
+    """How many items may be found under a filter; None without one."""
+    matched = explain["matched"] if plan.where is not None else None
+    return matched if isinstance(matched, int) else None
+
+
+def _side(
+    plan: Plan,
+    kind: Modality,
+    hits: Sequence[Hit],
+    best: float,
+    spread: Spread,
+    explain: Mapping[str, JSON],
+) -> _Side:
+    """The relevant ones of the hits of one kind."""
+    some = plan.judge.judged(hits, kind, best, spread)
+    relevant = [hit for hit in some if worth_of(hit) >= plan.least]
+    return _Side(kind, relevant, spread, explain)
+
+
+def _merged(sides: Sequence[_Side], most: int | None) -> Nearby:
+    """Hits of all kinds, by relevance."""
+    hits = list(merge(*(side.hits for side in sides), key=lambda hit: -worth_of(hit)))
+    return Nearby(hits[:most], _explain(sides))
 
 
 def _best(hits: Sequence[Hit]) -> float:

@@ -122,6 +122,13 @@ class Plan:
             return []
         return things_in(self.question.parts)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for those nearest to a vector and no more; such are searched together."""
+        question = self.question
+        is_more = question.is_arranged or question.is_analogy or question.explain
+        return not (is_more or self.known or self.cursor)
+
     def leaves_out(self, item: Item) -> bool:
         """Whether the question names this very item, which is no answer to it then."""
         if item.id in self.known:

@@ -125,9 +125,9 @@ class Judge:
             learnt = self._calibration.curve(asked, found)
             if learnt is not None:
                 return learnt
-        sample = self._background[found].vectors
-        questions = self._chance() if asked is Modality.TEXT and len(sample) else None
-        if questions is None:
+        questions = self._chance() if asked is Modality.TEXT else None
+        sample = None if questions is None else self._background[found].vectors
+        if questions is None or sample is None or not len(sample):
             return Unlearnt(self._collection.space.dim)
         return Chance.of(questions, sample, spread.items)
 

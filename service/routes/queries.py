@@ -11,10 +11,10 @@ from service.answers import ErrorAnswer, QueryAnswer
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.live import as_error
-from service.query import Answer
+from service.query import Answer, Refusal
 from service.routes.asking import SearchDeskNow, router, told
 from service.schemas import QueryBody, example
-from service.together import Asked, Refusal, answered
+from service.together import Asked, answered
 
 routes = router("search")
 

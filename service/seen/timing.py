@@ -6,7 +6,7 @@ Knows nothing about what the stages do.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 STAGES = ("decode", "embed", "search", "catalog")
@@ -31,6 +31,14 @@ class Timings:
         """Count what another has counted, too."""
         for stage, ms in other._ms.items():
             self._ms[stage] += ms
+
+    def share(self, several: Iterable[Timings]) -> None:
+        """Let each of several count an equal part of this."""
+        some = list(several)
+        part = Timings()
+        part._ms = {stage: ms / max(1, len(some)) for stage, ms in self._ms.items()}
+        for one in some:
+            one.add(part)
 
     def took_ms(self) -> Mapping[str, float]:
         """Milliseconds by stage, rounded to microseconds; 0.0 where a stage did not happen."""
