@@ -20,6 +20,7 @@ import orjson
 
 from indexer.manifests.row import BadRow, Row
 from latent.errors import InputError
+from latent.exact_json import has_no_large
 from latent.items import JSON, LONGEST_ID, Modality, Passage, Vector
 
 CONTENT = ("image", "text", "vector")
@@ -32,11 +33,9 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
 DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d{1,3})?")
 TRUTH: dict[str, JSON] = {"true": True, "false": False}
-WHOLE_FLOAT = 2.0**63  # a float beyond it may have been written as a whole number
 
-# Made once: a union that is written where it is used is made anew for each of millions of cells.
-NESTED = (dict, list)
 WORDS = (str, int, float)
+"""Made once: a union that is written where it is used is made anew for each cell."""
 
 Cells = Mapping[str, Any]
 
@@ -159,20 +158,7 @@ def _plain_object(text: str) -> dict[str, JSON] | None:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    return found if isinstance(found, dict) and _has_no_large(found.values()) else None
-
-
-def _has_no_large(values: Iterable[JSON]) -> bool:
-    """Whether no number may have lost digits: whole ones beyond 64 bits are read as floats."""
-    for one in values:
-        if isinstance(one, float):
-            if not -WHOLE_FLOAT < one < WHOLE_FLOAT:
-                return False
-        elif isinstance(one, NESTED) and not _has_no_large(
-            one if isinstance(one, list) else one.values()
-        ):
-            return False
-    return True
+    return found if isinstance(found, dict) and has_no_large(found.values()) else None
 
 
 def _from_json(text: str) -> Any:

@@ -5,7 +5,6 @@ Knows nothing about connections and transactions; `catalog` does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
@@ -14,6 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.elements import TextClause
 
+from latent import exact_json
 from latent.catalog.checksums import checksum
 from latent.catalog.database import written
 from latent.catalog.tables import items
@@ -110,12 +110,11 @@ def to_item(row: Sequence[Any], vector: Vector) -> Item:
 
 
 _MODALITIES = {str(modality): modality for modality in Modality}
-_decoded = json.JSONDecoder().decode
 
 
 def _read(cell: Any) -> Any:
     """JSON as SQLite has it, a text; PostgreSQL has read it already."""
-    return _decoded(cell) if isinstance(cell, str) else cell
+    return exact_json.read(cell) if isinstance(cell, str) else cell
 
 
 def to_source(row: Row[Any]) -> Source:
