@@ -10,12 +10,16 @@ import html
 import re
 import string
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 Cleaning: TypeAlias = Literal["none", "whitespace", "lower", "canonicalize"]
+
+WORDS = 10_000  # whose counts are kept
+SHORT = 50  # characters of a word that is worth it
 
 
 def cleaned(text: str, how: Cleaning) -> str:
@@ -36,8 +40,20 @@ def spans_of_words(text: str, count: Callable[[str], int]) -> list[tuple[int, in
     for word in re.finditer(r"\S+", text):
         # A word may read otherwise behind a space than at the start of a text.
         tokens = max(count(word.group()), count(f"a {word.group()}") - 1, 1)
+        if tokens == 1:
+            spans.append(word.span())
+            continue
         spans += pairwise(np.linspace(word.start(), word.end(), tokens + 1).astype(int).tolist())
     return spans
+
+
+def remembering(count: Callable[[str], int]) -> Callable[[str], int]:
+    """The same counts, kept for the short words that came last: most come again and again.
+
+    To clean and read a word takes tens of microseconds, and a text has many.
+    """
+    kept = lru_cache(WORDS)(count)
+    return lambda word: kept(word) if len(word) <= SHORT else count(word)
 
 
 def _repaired(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from tokenizers import Tokenizer
 from latent.errors import InputError, ModelUnavailableError, UnsupportedMediaError
 from latent.items import Modality, Vectors
 from latent.models.artifact import Artifact, ImageInput, TextInput
-from latent.models.cleaning import cleaned, spans_of_words
+from latent.models.cleaning import Cleaning, cleaned, remembering, spans_of_words
 from latent.models.embedder import Prepared
 from latent.models.fitting import fitted
 from latent.models.texts import LONGEST_TOKEN, require_whole, whole
@@ -58,6 +59,8 @@ class CompiledEmbedder:
         self._threads = threads
         opened = _Opener(artifact, threads, device)
         self._tokenizer = Once(opened.tokenizer)
+        how: Cleaning = self._text.clean if self._text else "none"
+        self._count = remembering(partial(_count, self._tokenizer, how))
         self._text_tower = Once(lambda: opened.text_tower(self._tokenizer.get()))
         self._image_tower = Once(opened.image_tower)
 
@@ -80,14 +83,10 @@ class CompiledEmbedder:
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         if self._text is None:
             return []
-        tokenizer, how = self._tokenizer.get(), self._text.clean
-        if how == "none":
-            encoding = tokenizer.encode(whole(text), add_special_tokens=False)
+        if self._text.clean == "none":
+            encoding = self._tokenizer.get().encode(whole(text), add_special_tokens=False)
             return [(start, end) for start, end in encoding.offsets]
-        return spans_of_words(
-            whole(text),
-            lambda part: len(tokenizer.encode(cleaned(part, how), add_special_tokens=False).ids),
-        )
+        return spans_of_words(whole(text), self._count)
 
     def prepare(self, picture: Image.Image) -> Prepared:
         return fitted(picture, self._wants_pictures())
@@ -276,6 +275,11 @@ def probe_pixels(size: int) -> NDArray[np.uint8]:
 
 def _refuse_inputs(tower: Tower, should: str) -> None:
     raise ModelUnavailableError(f"{tower.path} takes {tower.takes}, but should take {should}")
+
+
+def _count(tokenizer: Once[Tokenizer], how: Cleaning, text: str) -> int:
+    """How many tokens a piece of text has, cleaned as the model wants it."""
+    return len(tokenizer.get().encode(cleaned(text, how), add_special_tokens=False).ids)
 
 
 def _refuse_by_its_beginning(text: str, wanted: TextInput, tokenizer: Tokenizer) -> None:
