@@ -133,6 +133,54 @@ def test_groups_stand_beside_the_map_in_two_levels(visit: Visit) -> None:
     page.locator("#hit h2").wait_for()
 
 
+def groups_of(url: str, **given: str) -> Any:
+    with httpx2.Client(base_url=url, timeout=60) as client:
+        return client.get("/v1/collections/main/groups", params=given).raise_for_status().json()
+
+
+def test_a_chosen_group_is_lit_while_something_else_is_searched_for(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    page.wait_for_timeout(500)
+    legend = lit(page)
+    number = groups_of(visit.url, id="red/0")["spot"]["group"]
+    page = made(visit, f"#q=green&view=map&group={number}")
+    visit.until("document.getElementById('status').textContent.includes('hit')")
+    page.wait_for_timeout(500)
+    assert lit(page) > legend + 50
+    legend_says = page.locator("#map .legend").inner_text()
+    assert "this group" in legend_says and "hits" in legend_says
+    visit.keep("map-group-and-hits")
+
+
+def test_examples_are_those_of_the_inner_group_that_is_shown(visit: Visit) -> None:
+    made(visit, "#view=map")
+    groups = groups_of(visit.url)["groups"]
+    inner = min(
+        (one for one in groups if sum(g["parent"] == one["parent"] for g in groups) > 1),
+        key=lambda one: (one["parent"] is None, one["items"]),
+    )
+    with httpx2.Client(base_url=visit.url, timeout=60) as client:
+        body = {"filter": {"$id": {"$in": inner["central"]}}, "limit": 100}
+        items = client.post("/v1/collections/main/items/scroll", json=body).json()["items"]
+    page = made(visit, f"#view=map&group={inner['number']}")
+    first = page.locator(".beside details.here .strip").first
+    first.locator(".card").first.wait_for()
+    visit.until(
+        "(ids) => [...document.querySelector('.beside details.here .strip').children]"
+        ".every((one) => ids.includes(one.firstChild.title))",
+        [item["uri"] for item in items],
+    )
+    beneath = page.locator(".beside .lower[aria-current=true]")
+    assert beneath.bounding_box()["y"] < first.bounding_box()["y"]
+
+
+def test_an_order_is_offered_for_the_grid_alone(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    assert not page.locator("#sorting").is_visible()
+    page.get_by_role("button", name="Map", exact=True).click()
+    page.locator("#sorting").wait_for()
+
+
 def test_what_is_like_nothing_else_is_a_list(visit: Visit) -> None:
     page = made(visit, "#view=map")
     page.locator(".beside .strange summary").click()

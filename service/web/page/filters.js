@@ -57,6 +57,7 @@ export function showFilters(state, found, change) {
     .sort((a, b) => rank(a) - rank(b));
   fill(room,
     el("h2", {}, "Filters"),
+    el("p", { class: "small", id: "counts" }),
     useful.length ? null : el("p", { class: "small" }, "These items have no metadata to filter by."),
     ...useful.map((one, number) => {
       const isOpen = state.filter[one.field] !== undefined
@@ -66,6 +67,11 @@ export function showFilters(state, found, change) {
         one.steps ? range(state, one, change) : values(state, one, change));
     }));
   if (held) room.querySelector(`[data-filter="${CSS.escape(held)}"]`)?.focus();
+}
+
+/** What the counts are of: never of the hits alone. */
+export function showCounted(items, isAsked) {
+  byId("counts").textContent = isAsked ? `Counts are of all ${plural(items, "item", "items")} that may be found, not of the hits.` : "";
 }
 
 function values(state, facet, change) {

@@ -25,19 +25,23 @@ function group(collection, top, groups, go) {
   const ways = lower.length > 1 ? lower.map((one) => ({ one, way: el("button", {
     type: "button", class: "lower", onclick: () => go.enter(String(one.number)),
   }, el("span", {}, named(one)), el("span", { class: "count" }, one.items.toLocaleString("en"))) })) : [];
-  const root = el("details", { ontoggle: () => { if (root.open) load(); } },
+  let chosen = top;
+  const root = el("details", { ontoggle: () => { if (root.open) load(chosen); } },
     el("summary", {}, el("span", {}, named(top)), el("span", { class: "count" }, top.items.toLocaleString("en"))),
     el("p", { class: "small" }, kinds(top)),
     el("button", { type: "button", class: "lower", onclick: () => go.enter(String(top.number)) }, "All of it on the map"),
     ways.map(({ way }) => way),
     centre, border);
-  let isLoaded = false;
-  const load = async () => {
-    if (isLoaded) return;
-    isLoaded = true;
+  let shown = null;
+  const load = async (one) => {
+    if (shown === one) return;
+    shown = one;
+    const row = ways.find((other) => other.one === one)?.way ?? root.lastElementChild;
+    if (row !== border) row.after(centre, border); // what is shown stands beneath its group
     try {
-      const [middle, edge] = [top.central.slice(0, FEW), top.border.slice(0, FEW)];
+      const [middle, edge] = [one.central.slice(0, FEW), one.border.slice(0, FEW)];
       const items = await these(collection, [...middle, ...edge]);
+      if (shown !== one) return;
       fill(centre, el("h3", {}, "At its centre"), strip(collection, middle, items, go));
       fill(border, edge.length ? [el("h3", {}, "At its border"), strip(collection, edge, items, go)] : null);
     } catch (error) {
@@ -45,8 +49,11 @@ function group(collection, top, groups, go) {
     }
   };
   const mark = (number) => {
-    const isHere = number === String(top.number) || lower.some((one) => String(one.number) === number);
+    const inner = lower.find((one) => String(one.number) === number);
+    const isHere = number === String(top.number) || inner !== undefined;
+    chosen = inner ?? top;
     if (isHere) root.open = true;
+    if (root.open) load(chosen);
     root.classList.toggle("here", isHere);
     for (const { one, way } of ways) way.setAttribute("aria-current", String(String(one.number) === number));
   };
@@ -72,8 +79,13 @@ function strange(collection, outliers, go) {
 
 function about(map) {
   if (!map) return null;
-  const told = [`Neighbours here are neighbours in the space: ${map.trustworthiness === null ? "not known" : map.trustworthiness.toFixed(2)} of 1.`];
-  if (map.gap !== null) told.push(`Photos and texts lie ${map.gap.toFixed(2)} apart there; that is taken away first.`);
+  const told = [];
+  const far = map.trustworthiness;
+  if (far !== null) {
+    const held = far >= 0.9 ? "What lies close together here is alike" : far >= 0.75 ? "Most of what lies close together here is alike" : "What lies close together here is often not alike";
+    told.push(`${held} (trustworthiness ${far.toFixed(2)} of 1).`);
+  }
+  if (map.gap !== null) told.push(`Photos and texts are brought together for it; they lay ${map.gap.toFixed(2)} apart.`);
   if (map.placed) told.push(`${plural(map.placed, "item", "items")} came after it was made.`);
   return el("p", { class: "small" }, told.join(" "));
 }

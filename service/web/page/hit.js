@@ -1,6 +1,7 @@
 // One hit, large: what is known of it, its copies, what lies around it, and where to go from here.
 
 import { question } from "./address.js";
+import { building } from "./building.js";
 import { byId, el, fill, nameOf, plural } from "./elements.js";
 import { humanly } from "./filters.js";
 import { inside, percent } from "./grid.js";
@@ -25,7 +26,7 @@ export async function showHit(state, hits, go) {
   const why = el("div", { class: "why" });
   const shown = isPhoto ? large(state, item) : el("div", { class: "passage", tabindex: 0, role: "region", "aria-label": "The text" }, el("p", {}, item.text ?? "(no text is kept)"));
   const looks = { room: why, picture: shown.querySelector(".framed"), text: shown.querySelector("p:not(.missing)") };
-  const around = el("div", { class: "around" }, el("p", { class: "small" }, "Looking around …"));
+  const around = el("div", { class: "around" }, el("p", { class: "small" }, "Looking for its like …"));
   const step = (by, label, sign) => el("button", {
     type: "button", class: "step", "aria-label": label, disabled: !hits[place + by] || place < 0,
     onclick: () => go.open(hits[place + by].id),
@@ -47,10 +48,10 @@ export async function showHit(state, hits, go) {
           el("button", { type: "button", "aria-pressed": String(state.why), "data-why": true, onclick: () => go.why() },
             question(state) ? "Why?" : "What is in it?")),
         why,
-        facts(item, go),
+        copies,
         home,
-        copies)),
-    el("section", { class: "near", "aria-labelledby": "near-name" }, el("h3", { id: "near-name" }, "Around it"), around));
+        facts(item, go))),
+    el("section", { class: "near", "aria-labelledby": "near-name" }, el("h3", { id: "near-name" }, "Most like it"), around));
   if (!dialog.open) dialog.showModal();
   byId("hit-name").focus();
   dialog.scrollTop = 0;
@@ -70,13 +71,22 @@ export async function showHit(state, hits, go) {
   const [same, near, grouped] = await Promise.allSettled([
     ask(at(state.collection, "/check"), { body: { query: { id }, k: 50, least: "near_copy" } }),
     ask(at(state.collection, "/query"), { body: { query: { id }, k: AROUND, min_relevance: 0 } }),
-    ask(at(state.collection, `/groups?${new URLSearchParams({ id })}`)),
+    ask(groupOf(state.collection, id)),
   ]);
   if (!still()) return;
   copies.replaceChildren(...told(same, (answer) => tiers(state, answer.matches, go)));
-  fill(home, ...told(grouped, (answer) => [belongs(answer, go)]));
+  const group = (answer) => belongs(answer, go, () => building(state.collection, {
+    name: "Find groups", isBuilding: answer.state === "building", isWanted: still,
+    done: async () => {
+      const found = await ask(groupOf(state.collection, id));
+      if (still()) fill(home, group(found));
+    },
+  }));
+  fill(home, ...told(grouped, (answer) => [group(answer)]));
   around.replaceChildren(...told(near, (answer) => [strip(state, answer.hits, go)]));
 }
+
+const groupOf = (collection, id) => at(collection, `/groups?${new URLSearchParams({ id })}`);
 
 const told = (settled, show) => settled.status === "fulfilled"
   ? show(settled.value) : [el("p", { class: "small" }, settled.reason.message)];
@@ -92,10 +102,11 @@ function large(state, item) {
 
 function facts(item, go) {
   const { folder, ...rest } = item.metadata;
-  const rows = [["Lies at", item.uri]];
+  if (rest.name === item.uri.split("/").pop()) delete rest.name; // it stands in the line above
+  const rows = [["File", item.uri]];
   if (typeof item.relevance === "number") rows.push(["Relevance", percent(item.relevance)]);
-  if (typeof item.score === "number") rows.push(["Cosine", item.score.toFixed(3)]);
-  if (item.passage) rows.push(["Passage", `${item.passage.number + 1} of ${item.passage.of}`]);
+  if (typeof item.score === "number") rows.push(["Likeness", [item.score.toFixed(3), el("span", { class: "small" }, " cosine")]]);
+  if (item.passage) rows.push(["Part of the text", `${item.passage.number + 1} of ${item.passage.of}`]);
   for (const [field, value] of Object.entries(rest)) rows.push([humanly(field), readable(field, value)]);
   return el("dl", {}, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
     folder ? el("div", {}, el("dt", {}, "Folder"),
@@ -110,9 +121,12 @@ function readable(field, value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-/** The group it is in, in two levels; nothing where there is no map. */
-function belongs({ groups, spot }, go) {
-  if (!spot) return null;
+/** The group it is in, in two levels; where nobody looked for groups yet, `offer()` to do so. */
+function belongs({ groups, spot, state }, go, offer) {
+  if (!spot) {
+    return state === "ready" ? null : [el("h3", {}, "Its group"), el("p", { class: "small" },
+      "Nobody has looked for groups in this collection yet. It takes a moment, in large collections a few minutes."), offer()];
+  }
   const lower = groups.find((one) => one.number === spot.group);
   const upper = groups.find((one) => one.number === lower?.parent);
   const ways = [upper, lower].filter(Boolean).map((one) => el("button", {

@@ -1,25 +1,21 @@
 // The map: every item as a point, near things near. Hits light up; close by, photos show themselves.
 // What its groups are stands beside it, in `groups.js`.
 
+import { building } from "./building.js";
 import { byId, el, fill, plural } from "./elements.js";
 import { showGroups } from "./groups.js";
 import { cornered, Lasso, rounded } from "./lasso.js";
-import { Points } from "./points.js";
+import { Names } from "./names.js";
+import { LIT, Points, RING } from "./points.js";
 import { ask, at, picture } from "./service.js";
 
 const CLOSE = 60; // items in sight, from which on they are shown themselves
-const WAIT = 700; // milliseconds between two looks at a map that is being built
 const REACH = 14; // pixels around a point that count as it
-const MARGIN = 6; // pixels between a group's name and the side of the map, at least
-const BUTTONS = { wide: 60, high: 230 }; // pixels at the upper right that the map's buttons take
-const STEPS = { // what a map that is being built is doing
-  reading: "Reading the items", words: "Choosing words", centring: "Preparing", neighbours: "Finding what is near what",
-  layout: "Placing the items", groups: "Finding groups", outliers: "Finding what stands alone", trustworthiness: "Checking the map",
-};
+const LEAST = 0.03; // of the map's width is shown at least, where a group is gone into
 
 export class MapView {
   #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 };
-  #hits = []; #asked = false; #labels = []; #thumbs = new Map(); #canvas = null; #turn = 0; #group = "";
+  #hits = []; #asked = false; #names = null; #thumbs = new Map(); #canvas = null; #turn = 0; #group = "";
   #width = 1; #height = 1; #colours = null; #isLit = () => false; #enter; #within; #lasso; #area = []; #beside; #sized = new ResizeObserver(() => this.#later());
 
   /** `open(id)` is called for a point that is chosen, `enter(group)` for a group, `within(area)` for a part. */
@@ -38,7 +34,7 @@ export class MapView {
     this.#room.hidden = true;
   }
 
-  /** Show the map of a collection, with these hits lit, or a group, if none are. */
+  /** Show the map of a collection, with these hits lit; in a group that is gone into, its items are, and hits have a ring. */
   async show(collection, hits, { group = "", area = [] }) {
     this.#room.hidden = false;
     this.#hits = hits;
@@ -61,7 +57,7 @@ export class MapView {
     this.#inside(group);
   }
 
-  /** Go into a group, and light it up where there are no hits. */
+  /** Go into a group, and light it up. */
   #inside(number) {
     if (number !== this.#group) {
       this.#group = number;
@@ -77,51 +73,21 @@ export class MapView {
     return (i) => lower[i] === number || parents.get(lower[i]) === number;
   }
 
-  /** Come so close that nearly all of these points are in sight. */
+  /** Come so close that these points are in sight, but for those that lie far from the others. */
   #fit(isOne) {
-    const sides = [this.#loaded.x, this.#loaded.y].map((all) => {
-      const some = all.filter((_, i) => isOne(i)).sort();
-      const at = (share) => some[Math.round(share * (some.length - 1))];
-      return some.length ? [at(0.03), at(0.97)] : [-1, 1];
-    });
+    const sides = [this.#loaded.x, this.#loaded.y].map((all) => whiskers(all.filter((_, i) => isOne(i)).sort()));
     const [[west, east], [south, north]] = sides;
-    this.#to((west + east) / 2, (south + north) / 2, Math.min(60, 1.7 / Math.max(east - west, north - south, 0.02)));
+    const zoom = 1.7 / Math.max(east - west, north - south, LEAST);
+    this.#to((west + east) / 2, (south + north) / 2, Math.max(1, zoom));
   }
 
   #missing(collection, found, turn) {
-    const said = el("p", { role: "status" });
-    const bar = el("progress", { max: 1, value: 0, "aria-label": "How much of the map is done", hidden: true });
-    const build = async () => {
-      button.disabled = true;
-      try {
-        await ask(at(collection, "/map"), { body: {} });
-        await this.#watch(collection, turn, said, bar);
-      } catch (error) {
-        said.textContent = error.message;
-        button.disabled = false;
-      }
-    };
-    const button = el("button", { type: "button", class: "strong", onclick: build }, "Make a map");
     fill(this.#room, el("div", { class: "nothing" }, el("h2", {}, "There is no map of this collection yet"),
-      el("p", {}, "It places every item among those it is like. Large collections take a few minutes."), button, said, bar));
-    if (found.state === "building") {
-      button.disabled = true;
-      this.#watch(collection, turn, said, bar).catch((error) => { said.textContent = error.message; });
-    }
-  }
-
-  async #watch(collection, turn, said, bar) {
-    bar.hidden = false;
-    for (;;) {
-      const { state, building } = await ask(at(collection, "/map?points=false"));
-      if (turn !== this.#turn) return;
-      if (state === "ready") break;
-      if (state === "failed") throw new Error(building.failure);
-      said.textContent = building ? `${STEPS[building.step] ?? building.step} …` : "";
-      bar.value = building?.done ?? 0;
-      await new Promise((done) => { setTimeout(done, WAIT); });
-    }
-    await this.show(collection, this.#hits, { group: this.#group, area: this.#area });
+      el("p", {}, "It places every item among those it is like. Large collections take a few minutes."),
+      building(collection, {
+        name: "Make a map", isBuilding: found.state === "building", isWanted: () => turn === this.#turn,
+        done: () => this.show(collection, this.#hits, { group: this.#group, area: this.#area }),
+      })));
   }
 
   #ready(collection, found, grouped) {
@@ -137,19 +103,17 @@ export class MapView {
       onkeydown: (event) => this.#key(event), onwheel: (event) => this.#wheel(event),
       onpointerdown: (event) => this.#drag(event),
     });
-    this.#labels = [...groups].sort((a, b) => b.items - a.items).map((group) => ({ group, label: el("button", {
-      type: "button", class: "place", title: plural(group.items, "item", "items"),
-      onclick: () => { this.#group = ""; this.#enter(String(group.number)); },
-    }, group.words.slice(0, group.parent === null ? 3 : 2).join(", ") || "unnamed") }));
+    this.#names = new Names(groups, this.#loaded, (number) => { this.#group = ""; this.#enter(number); });
     const zoom = (by, name, sign) => el("button", { type: "button", "aria-label": name, onclick: () => this.#zoom(by) }, sign);
     this.#lasso = new Lasso({ place: (left, top) => this.#place(left, top), spot: (x, y) => this.#spot(x, y), done: this.#within });
-    const sky = el("div", { class: "sky" }, this.#canvas, this.#lasso.drawing, el("div", { class: "near-by" }), this.#labels.map(({ label }) => label),
+    const sky = el("div", { class: "sky" }, this.#canvas, this.#lasso.drawing, el("div", { class: "near-by" }), this.#names.labels,
       el("div", { class: "zoom" }, zoom(1.6, "Closer", "+"), zoom(1 / 1.6, "Farther", "−"),
         el("button", { type: "button", "aria-label": "All of it", title: "All of it", onclick: () => this.#all() }, "○"),
         this.#lasso.button, el("button", {
           type: "button", "aria-label": "Only what is in sight", title: "Only what is in sight", onclick: () => this.#inSight(),
         }, cornered())),
-      el("p", { class: "legend" }, el("i", { class: "photo" }), "photos", el("i", { class: "words" }), "texts", el("i", { class: "lit" }), "hits"));
+      el("p", { class: "legend" }, el("i", { class: "photo" }), "photos", el("i", { class: "words" }), "texts",
+        el("i", { class: "lit" }), el("span", { class: "what" }, "hits"), el("span", { class: "ringed" }, el("i", { class: "ring" }), "hits")));
     const beside = el("aside", { class: "beside", "aria-label": "Groups" });
     fill(this.#room, sky, beside);
     this.#beside = showGroups(beside, { ...grouped, collection }, { open: this.#open, enter: this.#enter });
@@ -167,12 +131,13 @@ export class MapView {
   #light() {
     if (!this.#points) return;
     const { ids, x, y, isText } = this.#loaded;
-    const lit = new Set(this.#hits.map((hit) => hit.id));
-    const group = this.#group === "" || lit.size ? null : Number(this.#group);
-    const isLit = group === null ? (i) => lit.has(ids[i])
-      : this.#members(group);
-    this.#isLit = isLit;
-    this.#points.load(x, y, ids.map((_, i) => (isLit(i) ? 2 : isText[i])));
+    const hits = new Set(this.#hits.map((hit) => hit.id));
+    const isHit = (i) => hits.has(ids[i]), isIn = this.#group === "" ? null : this.#members(Number(this.#group));
+    this.#isLit = isIn ?? isHit;
+    const rings = isIn ? isHit : () => false;
+    this.#room.querySelector(".legend .what").textContent = isIn ? "this group" : "hits";
+    this.#room.querySelector(".legend .ringed").hidden = !(isIn && hits.size);
+    this.#points.load(x, y, ids.map((_, i) => (this.#isLit(i) ? LIT : isText[i]) + (rings(i) ? RING : 0)));
     this.#later();
   }
 
@@ -214,29 +179,8 @@ export class MapView {
       size, colours: this.#colours ??= colours(this.#room), isLit: this.#hits.length > 0 || this.#group !== "",
     });
     this.#lasso.show(this.#area);
-    this.#drawNames(width, height);
+    this.#names.draw({ width, height, zoom: this.#view.zoom, chosen: this.#group, spot: (x, y) => this.#spot(x, y) });
     this.#drawNear(width, height);
-  }
-
-  /** Names of groups, of the one that was gone into and then of the largest first; where two would overlap, the later has none. */
-  #drawNames(width, height) {
-    const isUpper = this.#view.zoom < 2.4, taken = [];
-    const isChosen = ({ group }) => String(group.number) === this.#group;
-    for (const one of [...this.#labels.filter(isChosen), ...this.#labels.filter((other) => !isChosen(other))]) {
-      const { group, label } = one;
-      const [middle, top] = this.#spot(group.x, group.y);
-      const isThere = (group.parent === null) === isUpper && middle > 0 && top > 0 && middle < width && top < height;
-      if (isThere && one.wide === undefined) {
-        label.hidden = false;
-        one.wide = label.offsetWidth;
-      }
-      const most = width - (top < BUTTONS.high ? BUTTONS.wide : MARGIN) - one.wide / 2;
-      const left = Math.max(MARGIN + one.wide / 2, Math.min(middle, most));
-      const isFree = isThere && taken.every(([x, y, wide]) => Math.abs(y - top) > 26 || Math.abs(x - left) > (wide + one.wide) / 2 + 4);
-      if (isFree) taken.push([left, top, one.wide]);
-      if (label.hidden === isFree) label.hidden = !isFree;
-      if (isFree) label.style.transform = `translate(${left}px, ${top}px) translate(-50%, -50%)`;
-    }
   }
 
   #drawNear(width, height) {
@@ -350,9 +294,18 @@ function column(base64, Kind) {
 /** The colours of the page as WebGL wants them. */
 function colours(room) {
   const found = {};
-  for (const name of ["photo", "words", "lit"]) {
+  for (const name of ["photo", "words", "lit", "ring"]) {
     const shown = getComputedStyle(room.querySelector(`.legend .${name}`)).backgroundColor;
     found[name] = shown.match(/[\d.]+/g).slice(0, 3).map((part) => Number(part) / 255);
   }
   return found;
+}
+
+/** The ends of a sorted row without its strays: those further from the quartiles than 1.5 times what lies between these (Tukey). */
+function whiskers(sorted) {
+  if (!sorted.length) return [-1, 1];
+  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  const [low, high] = [at(0.25), at(0.75)], reach = 1.5 * (high - low);
+  const kept = sorted.filter((one) => one >= low - reach && one <= high + reach);
+  return [kept[0], kept.at(-1)];
 }

@@ -6,7 +6,7 @@ import { showCollections } from "./collections.js";
 import { Concepts } from "./concepts.js";
 import { takeDrops } from "./drops.js";
 import { byId, el, fill, plural } from "./elements.js";
-import { facets, humanly, showChosen, showFilters } from "./filters.js";
+import { facets, humanly, showChosen, showCounted, showFilters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { showHit } from "./hit.js";
 import { askForKey } from "./keys.js";
@@ -93,7 +93,7 @@ function show() {
   }
   document.title = state.words ? `${state.words} – Nearfield` : "Nearfield";
   byId("meanings").hidden = !question(state);
-  byId("axis").hidden = !state.from;
+  byId("axis").hidden = state.view === "map" || !state.from;
   for (const end of ["from", "to"]) if (state[end]) byId(`axis-${end}`).value = state[end];
   search.run(state, narrow);
 }
@@ -122,6 +122,8 @@ function showView() {
   byId("mapped").setAttribute("aria-pressed", String(isMap));
   byId("grid").hidden = isMap;
   byId("end").hidden = isMap;
+  byId("sorting").hidden = isMap; // there is no order on a map
+  byId("axis").hidden = isMap || !state.from;
   if (!isMap) {
     map.hide();
     return;
@@ -137,6 +139,7 @@ async function narrow(asked, signal) {
   if (signal.aborted) return;
   counted = { of, found };
   if (!isKnown) showFilters(asked, found, (filter) => go({ filter }));
+  showCounted(found.items, question(asked) !== null);
   const sorts = found.fields.filter((one) => one.kind !== "flag" && one.distinct > 1).map((one) => one.field);
   if (asked.sort && !sorts.includes(asked.sort.split(":")[0])) sorts.push(asked.sort.split(":")[0]);
   const options = [["", question(asked) ? "by relevance" : "as they came"], [AXIS, "from one thing to another"]];

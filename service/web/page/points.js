@@ -1,24 +1,28 @@
 // Draws many points, with WebGL. Knows no collection.
 
+export const LIT = 2, RING = 4; // looks: 0 is a photo, 1 a text, 2 is lit; 4 more has a ring around it
+
 const VERTEX = `
 attribute vec2 place; attribute float look;
 uniform vec2 middle; uniform vec2 scale; uniform float size; uniform float dim;
 varying float how;
 void main() {
   gl_Position = vec4((place - middle) * scale, 0.0, 1.0);
-  gl_PointSize = look > 1.5 ? size * 1.7 : size;
+  gl_PointSize = look > 3.5 ? size * 1.7 + 6.0 : look > 1.5 ? size * 1.7 : size;
   how = look;
 }`;
 const FRAGMENT = `
 precision mediump float;
-uniform vec3 photo; uniform vec3 words; uniform vec3 lit; uniform float dim;
+uniform vec3 photo; uniform vec3 words; uniform vec3 lit; uniform vec3 ring; uniform float dim;
 varying float how;
 void main() {
   float far = length(gl_PointCoord - 0.5);
   if (far > 0.5) discard;
   float edge = 1.0 - smoothstep(0.38, 0.5, far);
-  vec3 colour = how > 1.5 ? lit : how > 0.5 ? words : photo;
-  float solid = (how > 1.5 ? 1.0 : dim) * edge;
+  float what = how > 3.5 ? how - 4.0 : how;
+  bool isRing = how > 3.5 && far > 0.28;
+  vec3 colour = isRing ? ring : what > 1.5 ? lit : what > 0.5 ? words : photo;
+  float solid = (isRing || what > 1.5 ? 1.0 : dim) * edge;
   gl_FragColor = vec4(colour * solid, solid);
 }`;
 
@@ -40,7 +44,7 @@ export class Points {
     gl.useProgram(program);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-    for (const name of ["middle", "scale", "size", "dim", "photo", "words", "lit"]) {
+    for (const name of ["middle", "scale", "size", "dim", "photo", "words", "lit", "ring"]) {
       this.#at[name] = gl.getUniformLocation(program, name);
     }
     this.#buffers = ["place", "look"].map((name, i) => {
@@ -53,10 +57,10 @@ export class Points {
     this.#gl = gl;
   }
 
-  /** `looks`: 0 for a photo, 1 for a text, 2 for a hit. Hits are drawn last, so that they are on top. */
+  /** What is lit is drawn last, and what has a ring after it, so that they are on top. */
   load(x, y, looks) {
     const gl = this.#gl;
-    const order = [...looks.keys()].sort((a, b) => (looks[a] > 1.5) - (looks[b] > 1.5));
+    const order = [...looks.keys()].sort((a, b) => rank(looks[a]) - rank(looks[b]));
     const places = new Float32Array(2 * x.length);
     order.forEach((from, to) => { places[2 * to] = x[from]; places[2 * to + 1] = y[from]; });
     this.#looks = Float32Array.from(order, (from) => looks[from]);
@@ -76,7 +80,9 @@ export class Points {
     gl.uniform2f(at.scale, ...scale);
     gl.uniform1f(at.size, size);
     gl.uniform1f(at.dim, isLit ? 0.28 : 0.75);
-    for (const name of ["photo", "words", "lit"]) gl.uniform3f(at[name], ...colours[name]);
+    for (const name of ["photo", "words", "lit", "ring"]) gl.uniform3f(at[name], ...colours[name]);
     gl.drawArrays(gl.POINTS, 0, this.#count);
   }
 }
+
+const rank = (look) => (look >= RING ? 2 : look >= LIT ? 1 : 0);

@@ -101,6 +101,6 @@ function mixture({ mixture: mixed }, go) {
     el("ul", { class: "mix" }, words.map(({ word, weight }) => el("li", {},
       el("button", { type: "button", "aria-label": `Search for ${word}`, onclick: () => go.words(word) },
         word, " ", el("span", { class: "count" }, weight.toFixed(2)))))),
-    el("p", { class: "small" }, `Everyday words whose mix comes nearest to its vector${left ? ` (and ${plural(left, "other", "others")})` : ""}: cosine ${mixed.cosine.toFixed(2)}`
+    el("p", { class: "small" }, `Mixed like this, everyday words come nearest to it${left ? ` (and ${plural(left, "other", "others")})` : ""}: cosine ${mixed.cosine.toFixed(2)}`
       + (mixed.cosine < 0.5 ? ", so much of it is in no word." : "."))];
 }
