@@ -9,6 +9,7 @@
         UnknownItemError        no item with that id
         UnknownCollectionError  no collection with that name
         UnknownConceptError     no concept with that name
+        MissingKeyError         no key with that name
         SourceMissingError      a file or folder that was named is not there
         FilterError             a filter that cannot be understood
       SpaceMismatchError      item and collection are of different spaces
@@ -98,6 +99,12 @@ class UnknownConceptError(InputError):
         super().__init__(
             f"collection {collection!r} has no concept {name!r}; mark items to learn it"
         )
+
+
+class MissingKeyError(InputError):
+    """No key with that name."""
+
+    code = "missing_key"
 
 
 class SourceMissingError(InputError):

@@ -41,6 +41,7 @@ STATUS: dict[type[errors.NearfieldError], tuple[int, str]] = {
     errors.UnknownItemError: (404, "No such item"),
     errors.UnknownCollectionError: (404, "No such collection"),
     errors.UnknownConceptError: (404, "No such concept"),
+    errors.MissingKeyError: (404, "No such key"),
     errors.SourceMissingError: (404, "A file or folder is not there"),
     errors.FilterError: (400, "The filter cannot be understood"),
     errors.SpaceMismatchError: (409, "Two spaces do not mix"),

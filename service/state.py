@@ -145,7 +145,7 @@ async def open_similarity_state(settings: Settings, metrics: Metrics) -> AsyncIt
             readiness=Readiness(),
             embedder=models.embedder,
         )
-        metrics.watch_door(state.door)
+        metrics.watch_requests(lambda: state.door.count, lambda: state.door.room)
         warm = partial(keep_warming, state.readiness, lambda: warm_model(state.embedder(None)))
         async with _in_background(warm):
             yield state
@@ -170,7 +170,7 @@ async def open_search_state(settings: Settings, metrics: Metrics) -> AsyncIterat
                 engine=QueryEngine(store, explorer.surveys),
                 explorer=explorer,
             )
-            metrics.watch_door(state.door)
+            metrics.watch_requests(lambda: state.door.count, lambda: state.door.room)
             metrics.watch_collections(store.collections)
             warm = partial(keep_warming, state.readiness, lambda: warm_store(store))
             try:

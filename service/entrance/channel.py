@@ -16,13 +16,14 @@ AT_ONCE = 4_096  # words read at once
 
 
 class Word(bytes, Enum):
-    """What is said: by a worker `UP`, `READY`, `LEFT`; to a worker `TAKE` and `GO`."""
+    """What is said: by a worker `UP`, `READY`, `LEFT`; to a worker `TAKE`, `GO`, `LOST`."""
 
     UP = b"u"  # it takes connections
     READY = b"r"  # and it is warm
     LEFT = b"l"  # a connection has ended
     TAKE = b"t"  # here is a connection
     GO = b"g"  # all workers are ready
+    LOST = b"x"  # one of them has ended before it was, and is started again
 
 
 class Channel:

@@ -106,6 +106,7 @@ class Crew:
         self._left: socket.socket | None = None  # a connection that nobody has taken yet
         self._has_begun = False  # at least one
         self._have_all_begun = False
+        self._is_one_lost = False  # before all had begun
 
     def run(self) -> None:
         """Until a signal says to stop.
@@ -153,6 +154,8 @@ class Crew:
             for word in self._channel(post).heard():
                 if word is Word.UP:
                     post.is_up = self._has_begun = True
+                    if self._is_one_lost and not self._have_all_begun:
+                        self._channel(post).say(Word.LOST)
                 elif word is Word.READY:
                     self._is_ready(post)
                 elif word is Word.LEFT:
@@ -282,6 +285,11 @@ class Crew:
             "worker %d ended with %d; another is started in %.0f s", post.number, code, pause
         )
         self._posts[post.number] = Post(post.number, pause=pause, again=now + pause)
+        if not self._have_all_begun:
+            self._is_one_lost = True
+            for one in self._posts:
+                if one.is_up:
+                    self._channel(one).say(Word.LOST)
 
     def _stop(self) -> None:
         """Tell all to stop, and wait until they have."""

@@ -16,12 +16,15 @@ from latent.errors import OverloadedError
 
 MEMORY = 32  # leavings that the pace is taken from; enough for a batch, which leaves at once
 LONGEST = 60  # seconds; who comes back later than that has given up
+LONG = 0.25  # seconds inside; work of more is decoding and models, which goes on beside itself
+FEW = 2  # of what is shorter: it is mostly Python, and takes turns
 
 
 class Door:
     """Lets in at most `most` at once, and fewer where the last would wait over `patience` seconds.
 
-    At least `least` are let in, however slow they are.
+    However slow they are, `least` are let in, and a few of what is done within moments: more of
+    those would only wait for each other.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Door:
         self._least = min(least, most)
         self._clock = clock
         self._inside = 0
+        self._stay = 0.0  # seconds that one is inside
         self._pace: float | None = None  # seconds between two that leave while others are inside
         self._last = 0.0  # when the last one left, or the first one came
 
@@ -50,7 +54,8 @@ class Door:
         """How many may be inside now."""
         if not self._pace or math.isinf(self._patience):
             return self._most
-        return max(self._least, min(self._most, int(self._patience / self._pace)))
+        least = self._least if self._stay >= LONG else min(self._least, FEW)
+        return max(least, min(self._most, int(self._patience / self._pace)))
 
     @property
     def is_full(self) -> bool:
@@ -79,14 +84,16 @@ class Door:
             OverloadedError: there is no room.
         """
         self.require_room()
+        came = self._clock()
         if not self._inside:
-            self._last = self._clock()
+            self._last = came
         self._inside += 1
         try:
             yield
         finally:
             self._inside -= 1
             now = self._clock()
+            self._stay += (now - came - self._stay) / MEMORY
             # One that takes minutes tells little of the others: no gap is longer than patience.
             gap, self._last = min(now - self._last, self._patience), now
             self._pace = gap if self._pace is None else self._pace + (gap - self._pace) / MEMORY

@@ -88,6 +88,7 @@ def config_of(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Connection,
+        ws="none",  # nothing here speaks it: no library for it is looked for and loaded
         log_config=None,
         access_log=False,  # the app writes one line for each request itself
         lifespan="on",

@@ -31,6 +31,7 @@ from service.state import State
 
 TICKS = 10  # of uvicorn, a second
 OTHERS = "other workers are getting ready"
+LOST = "another worker ended before it was ready and is started again; the service's log says why"
 
 
 class Worker(Server):
@@ -72,6 +73,8 @@ class Worker(Server):
                     self._begin(self._serve_one(given))
                 elif given is Word.GO:
                     self._state.readiness.wait_for(None)
+                elif given is Word.LOST:
+                    self._state.readiness.wait_for(LOST)
         except EOFError:  # whoever takes connections is gone, so none will come
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
             if not self.should_exit:

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from latent.disk import storage_error, write_whole
-from latent.errors import InputError, StoreError
+from latent.errors import InputError, MissingKeyError, StoreError
 from latent.settings import Settings
 from service.guard.keys import Key
 from service.guard.scopes import Scope
@@ -90,14 +90,14 @@ class Keyring:
         `check` is asked about what is left, and may raise.
 
         Raises:
-            InputError: there is none.
+            MissingKeyError: there is none.
             StoreError: the file cannot be written.
         """
         with self._changing() as keys:
             kept = [one for one in keys if one.name != name]
             if len(kept) == len(keys):
                 known = ", ".join(sorted(one.name for one in keys)) or "none"
-                raise InputError(f"there is no key {name!r}; there are: {known}")
+                raise MissingKeyError(f"there is no key {name!r}; there are: {known}")
             check(kept)
             self._write(kept)
 

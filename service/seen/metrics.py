@@ -17,7 +17,6 @@ from prometheus_client.registry import Collector
 
 from latent.collection import Summary
 from latent.items import Modality
-from service.entrance.door import Door
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -132,10 +131,10 @@ class Metrics:
         """Ask `waiting` how many requests wait, whenever metrics are read."""
         self._watch(self._waiting, waiting)
 
-    def watch_door(self, door: Door) -> None:
-        """Ask the door how many are inside and may be, whenever metrics are read."""
-        self._watch(self._inside, lambda: door.count)
-        self._watch(self._room, lambda: door.room)
+    def watch_requests(self, inside: Callable[[], int], room: Callable[[], int]) -> None:
+        """Ask how many are inside and how many may be, whenever metrics are read."""
+        self._watch(self._inside, inside)
+        self._watch(self._room, room)
 
     def watch_collections(self, collections: Callable[[], Iterable[Summary]]) -> None:
         """Ask what each collection holds, whenever metrics are read."""

@@ -181,6 +181,12 @@ def test_a_key_counts_from_when_it_is_made_until_it_is_taken_back(
     assert problem(client.get("/v1/collections", headers=bearer(key))) == (401, "unknown_key")
 
 
+def test_a_key_that_is_not_there_cannot_be_taken_back(
+    client: TestClient, admin: dict[str, str]
+) -> None:
+    assert problem(client.delete("/v1/keys/nobody", headers=admin)) == (404, "missing_key")
+
+
 def test_a_body_is_not_read_before_the_key(client: TestClient) -> None:
     taken = []
 

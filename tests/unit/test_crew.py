@@ -102,6 +102,34 @@ def test_a_connection_that_nobody_takes_waits_for_who_comes_next(
     crew._stop()
 
 
+def test_that_one_ended_before_it_was_ready_is_said_to_those_who_wait_for_it(
+    listener: socket.socket, tmp_path: Path
+) -> None:
+    """Also to those who come later, until all are ready."""
+    crew = Crew(2, "{}", listener, tmp_path, program=["false"])
+    ours, theirs = socket.socketpair()
+    waiting, gone = crew._posts
+    waiting.channel, crew._has_begun = Channel(ours), True
+    waiting.is_up = waiting.is_ready = True
+    crew._start(gone)
+    assert gone.process is not None
+    gone.process.wait()
+    crew._bury(gone)
+    assert list(Channel(theirs).taken()) == [Word.LOST]
+    Channel(theirs).say(Word.UP)
+    crew._listen_to(waiting)
+    assert list(Channel(theirs).taken()) == [Word.LOST]
+    crew._posts[1].is_ready, crew._posts[1].channel = True, Channel(theirs)
+    crew._is_ready(waiting)
+    crew._posts[1].channel = None
+    Channel(theirs).say(Word.UP)
+    crew._listen_to(waiting)
+    assert Word.LOST not in list(Channel(theirs).taken())
+    ours.close()
+    theirs.close()
+    crew._stop()
+
+
 # --- the line -----------------------------------------------------------------------------------
 
 

@@ -94,3 +94,20 @@ def test_the_least_is_no_more_than_the_most(clock: Clock) -> None:
     door = Door(1, patience=1, least=8, clock=clock)
     serve(door, clock, times=1, seconds=50)
     assert door.room == 1
+
+
+def test_of_what_is_short_only_a_few_are_let_in_beside_each_other(clock: Clock) -> None:
+    """Where each would wait too long for those before; as many as there are threads, if long."""
+    door = Door(1_000, patience=0.01, least=8, clock=clock)
+    serve(door, clock, times=40, seconds=0.01)
+    assert door.room == 2
+    serve(door, clock, times=40, seconds=5)
+    assert door.room == 8
+
+
+def test_uploads_among_searches_keep_as_many_in_as_there_are_threads(clock: Clock) -> None:
+    door = Door(1_000, patience=1, least=8, clock=clock)
+    for _ in range(20):
+        serve(door, clock, times=3, seconds=0.01)
+        serve(door, clock, times=1, seconds=5)
+    assert door.room >= 8

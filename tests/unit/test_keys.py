@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from latent.errors import InputError, StoreError
+from latent.errors import InputError, MissingKeyError, StoreError
 from service.guard.keyring import Keyring
 from service.guard.keys import Key, hash_of, id_in, is_key, new_key
 from service.guard.scopes import Scope
@@ -68,7 +68,7 @@ def test_a_name_is_taken_once_and_can_be_had_again(keyring: Keyring) -> None:
     keyring.remove("web")
     keyring.add(made()[0])
     assert len(keyring.keys()) == 1
-    with pytest.raises(InputError, match="no key 'other'; there are: web"):
+    with pytest.raises(MissingKeyError, match="no key 'other'; there are: web"):
         keyring.remove("other")
 
 

@@ -66,6 +66,7 @@ def test_the_statuses_are_those_of_the_house() -> None:
         "UnknownItemError": 404,
         "UnknownCollectionError": 404,
         "UnknownConceptError": 404,
+        "MissingKeyError": 404,
         "SourceMissingError": 404,
         "FilterError": 400,
         "SpaceMismatchError": 409,

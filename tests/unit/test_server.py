@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 
 from latent.settings import Settings
-from service.entrance.server import listen
+from service.app import similarity_app
+from service.entrance.server import config_of, listen
 
 
 def test_answers_wait_for_no_acknowledgement(settings: Settings) -> None:
@@ -16,3 +17,9 @@ def test_answers_wait_for_no_acknowledgement(settings: Settings) -> None:
             connection, _ = listener.accept()
             with connection:
                 assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_no_library_for_websockets_is_looked_for(settings: Settings) -> None:
+    config = config_of(similarity_app(settings))
+    config.load()
+    assert config.ws_protocol_class is None
