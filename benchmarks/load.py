@@ -2,13 +2,14 @@
 
 Plain sockets that stay open: what a client library does would be counted against the service.
 With a seed of `@FILE` they ask about the vectors in that numpy file, many at once where the path
-takes many. Prints one JSON object: how many answers, in how many seconds, and the median of a
-request in milliseconds.
+takes many, as numbers or as base64. Prints one JSON object: how many answers, in how many seconds,
+the median of a request in milliseconds, and the processor time that the clients took themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 import statistics
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.texts import fresh_texts
 
@@ -25,6 +27,7 @@ EMBEDDINGS = "/v1/embeddings"
 REPEATED = "two dogs playing in the snow"
 MANY = 512  # texts prepared at once
 FILE = "@"
+CODED = "base64"
 TOGETHER = 32  # questions in a request, where it may hold many
 
 
@@ -35,6 +38,7 @@ class Answers:
     count: int
     seconds: float
     p50_ms: float
+    own_seconds: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -47,18 +51,32 @@ def body(path: str, text: str) -> bytes:
     return json.dumps(asked).encode()
 
 
-async def ask(port: int, path: str, *, clients: int, seconds: float, seed: str) -> Answers:
-    """All clients together; with an empty seed they all repeat one text."""
+async def ask(
+    port: int,
+    path: str,
+    *,
+    clients: int,
+    seconds: float,
+    seed: str,
+    together: int = TOGETHER,
+    is_coded: bool = False,
+) -> Answers:
+    """All clients together; with an empty seed they all repeat one text.
+
+    `together` questions are in a request where it may hold many; vectors are base64 if `is_coded`.
+    """
     took: list[float] = []
-    asked = [_bodies(path, seed, client) for client in range(clients)]
+    asked = [_bodies(path, seed, client, together, is_coded) for client in range(clients)]
+    began = time.process_time()
     started = time.perf_counter()
     until = started + seconds
     await asyncio.gather(*(_client(port, path, until, took, some) for some in asked))
-    count = len(took) * (TOGETHER if path.endswith("/queries") else 1)
-    return Answers(count, time.perf_counter() - started, 1e3 * statistics.median(took))
+    count = len(took) * (together if path.endswith("/queries") else 1)
+    whole, own = time.perf_counter() - started, time.process_time() - began
+    return Answers(count, whole, 1e3 * statistics.median(took), own)
 
 
-def _bodies(path: str, seed: str, client: int) -> Iterator[bytes]:
+def _bodies(path: str, seed: str, client: int, together: int, is_coded: bool) -> Iterator[bytes]:
     """What one client asks, one after the other."""
     if not seed:
         return itertools.repeat(body(path, REPEATED))
@@ -67,13 +85,21 @@ def _bodies(path: str, seed: str, client: int) -> Iterator[bytes]:
     rows = np.load(seed.removeprefix(FILE))
     # Made before it begins, and for a client as a whole: the time is not the service's.
     asked = [
-        {"query": {"vector": row.tolist()}, "k": 10, "min_relevance": 0}
+        {"query": {"vector": _written(row, is_coded)}, "k": 10, "min_relevance": 0}
         for row in np.roll(rows, 17 * client, axis=0)[:MANY]
     ]
     if not path.endswith("/queries"):
         return itertools.cycle([json.dumps(one).encode() for one in asked])
-    some = (asked[start : start + TOGETHER] for start in range(0, len(asked), TOGETHER))
+    whole = len(asked) - len(asked) % together
+    some = (asked[start : start + together] for start in range(0, whole, together))
     return itertools.cycle([json.dumps({"queries": one}).encode() for one in some])
+
+
+def _written(row: NDArray[np.float32], is_coded: bool) -> str | list[float]:
+    if is_coded:
+        return base64.b64encode(row.astype("<f4").tobytes()).decode()
+    numbers: list[float] = row.tolist()
+    return numbers
 
 
 async def _client(
@@ -104,8 +130,16 @@ def _endless(seed: str) -> itertools.chain[str]:
 
 
 def main() -> None:
-    port, path, clients, seconds, seed = sys.argv[1:]
-    found = ask(int(port), path, clients=int(clients), seconds=float(seconds), seed=seed)
+    port, path, clients, seconds, seed, together, coded = sys.argv[1:]
+    found = ask(
+        int(port),
+        path,
+        clients=int(clients),
+        seconds=float(seconds),
+        seed=seed,
+        together=int(together),
+        is_coded=coded == CODED,
+    )
     print(json.dumps(asdict(asyncio.run(found))))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from benchmarks import graphs
 from benchmarks.bench import Bench
 from benchmarks.filling import AT, NAME, filled, recall, true_lines
 from benchmarks.graphs import Graph
-from benchmarks.load import FILE, TOGETHER
+from benchmarks.load import FILE
 from benchmarks.rows import Row, at_least, at_most
 from benchmarks.serving import Service, by, crews, memory, own_cores, serving
 from benchmarks.turns import in_turn
@@ -27,7 +28,37 @@ from latent.items import Vectors
 
 QUERY, QUERIES = (f"/v1/collections/{NAME}/{path}" for path in ("query", "queries"))
 CLIENTS = 32  # enough that nobody waits for a client
+MANY = (32, 128)  # questions in a request
 BEYOND_MS, SHARE = at_most(1.5), at_least(0.6)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How questions are put: so many in a request, as numbers or as base64."""
+
+    together: int = 1
+    is_coded: bool = False
+
+    @property
+    def path(self) -> str:
+        return QUERY if self.together == 1 else QUERIES
+
+    @property
+    def said(self) -> str:
+        """How a label tells of it."""
+        many = f", {self.together} in a request" if self.together > 1 else ""
+        return f"{many}, base64" if self.is_coded else many
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Questions a second, and microseconds that the clients computed for each."""
+
+    questions: float
+    own_us: float
+
+
+FORMS = [Form(), *(Form(many, coded) for coded in (False, True) for many in MANY)]
 
 
 def rows(bench: Bench, *, n: int, dim: int) -> Iterator[Row]:
@@ -52,7 +83,7 @@ def rows(bench: Bench, *, n: int, dim: int) -> Iterator[Row]:
         named = f"{label}{by(workers)}"
         with serving(bench, f"vectors:{dim}", "search", data, workers=workers) as service:
             yield from _alone(bench, named, service, raw, asked, questions, how)
-            rates = {path: _rate(bench, service, path, questions) for path in (QUERY, QUERIES)}
+            rates = {form: _rate(bench, service, form, questions) for form in FORMS}
             yield from memory(named, service)
         yield from _saturated(bench, named, rates, raw, asked, is_all=workers == max(crews()))
 
@@ -90,9 +121,12 @@ def _alone(
 
 
 def _saturated(
-    bench: Bench, label: str, rates: dict[str, float], raw: Graph, asked: Vectors, *, is_all: bool
+    bench: Bench, label: str, rates: dict[Form, Rate], raw: Graph, asked: Vectors, *, is_all: bool
 ) -> Iterator[Row]:
-    """As many as can be, one in a request and many; the target is for a worker on every core."""
+    """As many as can be, in each form; the target is for a worker on every core.
+
+    Bulk is what the target is met by, if it is: one question a request pays for HTTP each time.
+    """
     every, cores = os.sched_getaffinity(0), own_cores()
     os.sched_setaffinity(0, cores)  # threads that are made here inherit it
     threads = len(cores)
@@ -101,20 +135,31 @@ def _saturated(
         theirs = graphs.rate(lambda one: raw.ask(one, AT), asked, threads=threads, rounds=rounds)
     finally:
         os.sched_setaffinity(0, every)
-    beside = f"{theirs:.0f} of {raw.name} with {threads} threads"
-    rate = rates[QUERY]
-    how = f"{rate:.0f} a second, {beside}"
-    target = SHARE if is_all else None
-    yield Row(f"{label}: at saturation", rate / theirs, "of raw FAISS", how, target)
-    many = rates[QUERIES]
-    how = f"{many:.0f} questions a second, {TOGETHER} in a request; {beside}"
-    yield Row(f"{label}: at saturation, many in a request", many / theirs, "of raw FAISS", how)
+    for form, rate in rates.items():
+        how = (
+            f"{rate.questions:.0f} questions a second, {theirs:.0f} of {raw.name} with {threads}"
+            f" threads; the clients took {rate.own_us:.0f} µs of their core for each"
+        )
+        target = SHARE if is_all and form in (FORMS[0], FORMS[-1]) else None
+        share = rate.questions / theirs
+        yield Row(f"{label}: at saturation{form.said}", share, "of raw FAISS", how, target)
 
 
-def _rate(bench: Bench, service: Service, path: str, questions: Path) -> float:
-    """Answers a second, in the median of the rounds."""
-    ask = partial(service.ask, path, clients=CLIENTS, seconds=_seconds(bench))
-    return statistics.median(ask(seed=f"{FILE}{questions}").rate for _ in range(bench.rounds))
+def _rate(bench: Bench, service: Service, form: Form, questions: Path) -> Rate:
+    """Questions answered a second, in the median of the rounds."""
+    rounds = [
+        service.ask(
+            form.path,
+            clients=CLIENTS,
+            seconds=_seconds(bench),
+            seed=f"{FILE}{questions}",
+            together=form.together,
+            is_coded=form.is_coded,
+        )
+        for _ in range(bench.rounds)
+    ]
+    own = sum(one.own_seconds for one in rounds) / max(1, sum(one.count for one in rounds))
+    return Rate(statistics.median(one.rate for one in rounds), 1e6 * own)
 
 
 def _spent(service: Service) -> dict[str, float]:

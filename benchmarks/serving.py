@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 from benchmarks.bench import MINI, Bench
-from benchmarks.load import EMBEDDINGS, Answers
+from benchmarks.load import CODED, EMBEDDINGS, TOGETHER, Answers
 from benchmarks.rows import Row, UnmeasuredError, at_least, at_most
 from benchmarks.texts import fresh_texts
 from indexer.pipeline import index
@@ -44,9 +44,19 @@ class Service:
     client_cores: frozenset[int]
     pid: int
 
-    def ask(self, path: str, *, clients: int, seconds: float, seed: str) -> Answers:
+    def ask(
+        self,
+        path: str,
+        *,
+        clients: int,
+        seconds: float,
+        seed: str,
+        together: int = TOGETHER,
+        is_coded: bool = False,
+    ) -> Answers:
         """Have clients ask for a while; without a seed all ask the same."""
-        given = [str(self.port), path, str(clients), str(seconds), seed]
+        form = [str(together), CODED if is_coded else ""]
+        given = [str(self.port), path, str(clients), str(seconds), seed, *form]
         ended = subprocess.run(
             [sys.executable, "-m", "benchmarks.load", *given],
             cwd=ROOT,

@@ -71,8 +71,9 @@ class PlaceBody(ThingBody):
     model_config = example(text="snow")
 
     id: Id | None = Field(None, description="An item of the collection.")
-    vector: list[StrictFloat] | None = Field(
-        None, description="A vector of the collection's space."
+    vector: list[StrictFloat] | str | None = Field(
+        None,
+        description="A vector of the collection's space: numbers, or base64 of float32 (<f4).",
     )
     concept: str | None = Field(None, description="A concept of the collection, by its name.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,3 +107,38 @@ def test_a_page_goes_on_behind_an_answer_that_was_found_with_others(client: Test
         rest = client.post(QUERY, json=one | {"cursor": answer["cursor"]}).json()["hits"]
         both = client.post(QUERY, json=one | {"k": 10}).json()["hits"]
         assert [hit["id"] for hit in answer["hits"] + rest] == [hit["id"] for hit in both]
+
+
+def coded(row: list[float], kind: str = "<f4") -> str:
+    return base64.b64encode(np.asarray(row, kind).tobytes()).decode()
+
+
+def test_a_vector_in_base64_is_the_same_vector(client: TestClient) -> None:
+    row = np.random.default_rng(3).standard_normal(16).astype(np.float32).tolist()
+    forms = [{"query": {"vector": one}, "k": 5} for one in (row, coded(row))]
+    numbers, text = (client.post(QUERY, json=one) for one in forms)
+    assert text.status_code == 200, text.text
+    assert (
+        TOOK.sub(b"", text.content).split(b'"cursor"')[0]
+        == TOOK.sub(b"", numbers.content).split(b'"cursor"')[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("vector", "status"),
+    [
+        (coded([1.0] * 15), 409),
+        (coded([1.0] * 15 + [float("nan")]), 400),
+        (coded([0.0] * 16), 400),
+        (coded([1.0] * 16)[:-2], 400),
+        ("AAA=", 400),
+        ("not base64!", 400),
+        ("", 400),
+    ],
+)
+def test_base64_that_holds_no_vector_is_refused(
+    client: TestClient, vector: str, status: int
+) -> None:
+    answer = client.post(QUERY, json={"query": {"vector": vector}})
+    assert answer.status_code == status, answer.text
+    assert "vector" in answer.json()["detail"]
