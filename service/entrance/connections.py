@@ -136,6 +136,9 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
             self._expect_taking()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Says nothing: a client could fill the log, two lines at a time."""
+
     def _head_is_late(self) -> None:
         self._head = None
         if not self.transport.is_closing():

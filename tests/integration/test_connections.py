@@ -123,6 +123,21 @@ def test_a_head_without_end_is_not_kept(sent: bytes) -> None:
         assert said(client).startswith(b"HTTP/1.1 4")
 
 
+def test_who_asks_for_websockets_is_answered_and_fills_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with served(Connection) as (port, _), socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        client.settimeout(PATIENCE)
+        content = b""
+        while not content.endswith(b"xx"):
+            content += client.recv(1_000)
+    assert content.startswith(b"HTTP/1.1 200 ")
+    assert "upgrade" not in caplog.text.lower()
+
+
 def test_trailers_without_end_are_not_kept() -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
     with (
