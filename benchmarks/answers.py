@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import checks, labels, relevance
+from benchmarks import checks, labels, nouns, relevance
 from benchmarks.bench import Bench
 from benchmarks.rows import Row
 
@@ -12,6 +12,7 @@ Section = Callable[[Bench], Iterator[Row]]
 
 SECTIONS: dict[str, Section] = {
     "relevance": relevance.rows,
+    "nouns": nouns.rows,
     "copies": checks.copies_rows,
     "wordings": checks.texts_rows,
     "labels": labels.rows,

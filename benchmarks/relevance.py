@@ -109,13 +109,24 @@ def ask(
     modality: Modality | None = None,
     *,
     is_learnt: bool = True,
+    is_phrased: bool = True,
 ) -> list[Answer]:
-    """The first hits for each text, relevant or not; judged by the collection alone if asked."""
+    """The first hits for each text, relevant or not; judged by the collection alone if asked.
+
+    With `is_phrased` false the place of a bare noun is that of the word itself.
+    """
     engine = QueryEngine(store)
     answers = []
-    for text, where in zip(texts, store.embedder().embed_texts(texts), strict=True):
-        question = Question([Part(Text(text))], FIRST, modality=modality, min_relevance=0)
-        plan = engine.plan(name, question)
+    questions = [
+        Question([Part(Text(text))], FIRST, modality=modality, min_relevance=0) for text in texts
+    ]
+    plans = [engine.plan(name, question) for question in questions]
+    if not is_phrased:
+        plans = [replace(plan, question=one) for plan, one in zip(plans, questions, strict=True)]
+    said = [one.text for plan in plans for one in plan.things if isinstance(one, Text)]
+    places = iter(store.embedder().embed_texts(said))
+    for plan in plans:
+        where = list(islice(places, len(plan.things)))
         if not is_learnt:
             plan = replace(
                 plan,
@@ -126,7 +137,7 @@ def ask(
                     partial(store.chance, plan.collection),
                 ),
             )
-        answers.append(engine.answer(plan, [where]))
+        answers.append(engine.answer(plan, where))
     return answers
 
 

@@ -30,6 +30,7 @@ from service.engine.directions import direction, require_an_aim, require_three_t
 from service.engine.fusion import require_words
 from service.engine.grouping import COPIES
 from service.engine.kinds import require_kinds
+from service.engine.nouns import in_sentences, understood
 from service.engine.parts import Like, Part
 from service.engine.questions import Answer, Column, Mode, Plan, Question
 from service.engine.relevance import Judge, kinds_of, least_of
@@ -81,7 +82,7 @@ class QueryEngine:
         timings = timings or Timings()
         with timings.measure("catalog"):
             collection = self._store.collection(name)
-            question = replace(question, parts=concepts.resolved(collection, question.parts))
+            question = replace(question, parts=self._parts(collection, question))
             where = narrowed(
                 self._surveys, collection, where, least=question.concepts, area=question.area
             )
@@ -163,11 +164,26 @@ class QueryEngine:
         """Walk with `placed`, the places of `plan.things` in their order. Raises as `walk`."""
         return walks.walked(plan, placed)
 
+    def _parts(self, collection: Collection, question: Question) -> Sequence[Part]:
+        """The parts as they are to be placed: an analogy compares its very words."""
+        parts = concepts.resolved(collection, question.parts)
+        if question.is_analogy or question.mode is Mode.KEYWORD:
+            return parts
+        return in_sentences(parts, collection.space, self._store.settings)
+
     def _placed(self, plan: Plan | WalkPlan) -> Sequence[Vector]:
         if not plan.things:
             return []
         embedder = self._store.embedder_for(plan.collection)
         return place_now(embedder, plan.things, self._store.settings, plan.timings)
+
+
+def _explained(plan: Plan, page: Page) -> dict[str, JSON]:
+    """How the hits were found, and as what the words were understood."""
+    said: dict[str, JSON] = {
+        text: list(sentences) for text, sentences in understood(plan.question.parts).items()
+    }
+    return {**page.explain, **({"understood_as": said} if said else {})}
 
 
 def _require_matchable(collection: Collection, where: filters.Filter) -> None:
@@ -243,7 +259,7 @@ def _told(plan: Plan, vector: Vector | None, page: Page) -> Answer:
         _with_columns(page.hits, plan.columns),
         page.cursor,
         plan.timings.took_ms(),
-        page.explain if plan.question.explain else None,
+        _explained(plan, page) if plan.question.explain else None,
         (vector is None and bool(page.hits)) or nearby.is_match(plan, page.hits),
     )
 

@@ -106,6 +106,12 @@ class Manifest(_Strict):
         " without the right instructions multiply 8 bits less exactly, and are found out.",
     )
     calibration: Calibration | None = None
+    nouns: tuple[str, ...] = Field(
+        (),
+        max_length=8,
+        description="Sentences with {} for a bare noun in a question; their mean place stands for"
+        " it. Stored texts are placed as they are.",
+    )
     card: Card = Card()
 
     @model_validator(mode="after")
@@ -119,6 +125,12 @@ class Manifest(_Strict):
                 raise ValueError(f"{name} has no SHA-256 under 'files'")
         if not all(_PLAIN_NAME.fullmatch(name) for name in self.files):
             raise ValueError("'files' must name files of this folder")
+        return self
+
+    @model_validator(mode="after")
+    def _has_room_for_nouns(self) -> Manifest:
+        if any(form.count("{}") != 1 for form in self.nouns):
+            raise ValueError("each of 'nouns' must have {} once, where the noun is to stand")
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from pathlib import Path
 from latent.errors import InputError, ModelUnavailableError
 from latent.items import Modality
 from latent.models import catalogue, kept_calibrations, mini
-from latent.models.artifact import MANIFEST, Artifact, Card
+from latent.models.artifact import MANIFEST, Artifact, Card, Manifest
 from latent.models.calibration import Calibration
 from latent.models.cards import ModelCard, card_of_artifact
 from latent.models.colours import ColourEmbedder
@@ -197,23 +197,35 @@ def cuts(space: Space, settings: Settings) -> Cuts:
     return (known.cuts if known else None) or UNFITTED
 
 
+def nouns(space: Space, settings: Settings) -> tuple[str, ...]:
+    """The sentences that the model of a space wants bare nouns of questions put into, if any."""
+    manifest = _manifest(space, settings)
+    return manifest.nouns if manifest else ()
+
+
 def _carried(space: Space, settings: Settings) -> Calibration | None:
     """What the model of a space carries."""
+    manifest = _manifest(space, settings)
+    return manifest.calibration if manifest else None
+
+
+def _manifest(space: Space, settings: Settings) -> Manifest | None:
+    """The manifest of the compiled model of a space, if it is one and still there."""
     try:
         folder = _folder_of(*_form_of(space.model), settings)
         if folder is None:
             return None
         changed = (folder / MANIFEST).stat().st_mtime_ns
-        return _calibration_in(folder, space.fingerprint, changed)
+        return _manifest_in(folder, space.fingerprint, changed)
     except (InputError, ModelUnavailableError, OSError):
         return None  # the model is gone; its vectors can be searched still
 
 
 @lru_cache
-def _calibration_in(folder: Path, fingerprint: str, _changed: int) -> Calibration | None:
+def _manifest_in(folder: Path, fingerprint: str, _changed: int) -> Manifest | None:
     """Asked for with every question, so read once for each state of the manifest."""
     manifest = Artifact(folder).manifest
-    return manifest.calibration if manifest.fingerprint == fingerprint else None
+    return manifest if manifest.fingerprint == fingerprint else None
 
 
 def _loaded_card(form: Form, rest: str, settings: Settings) -> ModelCard:

@@ -88,13 +88,15 @@ def explain(
     from service.embedding.placing import place_now
     from service.engine import phrases
     from service.engine.directions import rows_of
+    from service.engine.nouns import in_sentences
     from service.engine.questions import things_in
     from service.explore import insight
     from service.seen.timing import Timings
 
-    parts = phrases.parse(words)
+    asked = phrases.parse(words)
     with open_store(settings, must_exist=True) as store:
         found = store.collection(collection or settings.collection)
+        parts = in_sentences(asked, found.space, settings)
         (item,) = found.get([item_id])
         embedder = store.embedder_for(found)
         placed = place_now(embedder, things_in(parts), settings, Timings())

@@ -14,7 +14,7 @@ from latent.errors import InputError
 from latent.items import Vector, Vectors
 from latent.space import unit_rows
 from service.engine.cursors import fingerprint
-from service.engine.parts import Coordinates, Like, Part
+from service.engine.parts import Coordinates, Like, Part, Text
 
 SAME = 1e-3
 """Things that are less than this apart are one: a model places no thing twice to the last bit."""
@@ -37,7 +37,7 @@ def require_an_aim(parts: Sequence[Part]) -> None:
 def rows_of(
     parts: Sequence[Part], known: Mapping[str, Vector], placed: Sequence[Vector], dim: int
 ) -> Vectors:
-    """Where each part lies, `(n, dim)` unit rows; `placed` are the places of texts and pictures.
+    """Where each part lies, `(n, dim)` unit rows; `placed` are the places of the parts' things.
 
     Raises:
         SpaceMismatchError: a vector has another dimension than the collection.
@@ -51,6 +51,8 @@ def rows_of(
                 row = known[item_id]
             case Coordinates(vector):
                 row = vector
+            case Text(_, said) if said:
+                row = np.mean([next(places) for _ in said], axis=0)
             case _:
                 row = next(places)
         rows.append(unit_rows(row, dim)[0])

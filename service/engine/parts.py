@@ -24,9 +24,14 @@ FORMS = ("text", "image", "id", "vector", "concept")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words that a model must place."""
+    """Words that a model must place.
+
+    `said` are sentences that stand for them, whose mean is their place; without any they stand for
+    themselves.
+    """
 
     text: str
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,5 +142,14 @@ class Plan:
 
 
 def things_in(parts: Sequence[Part]) -> list[Thing]:
-    """The texts and pictures among parts, in their order."""
-    return [part.what for part in parts if isinstance(part.what, Text | Picture)]
+    """The texts and pictures among parts, in their order; of a text what stands for it."""
+    return [thing for part in parts for thing in _things_of(part)]
+
+
+def _things_of(part: Part) -> list[Thing]:
+    match part.what:
+        case Text(_, said) if said:
+            return [Text(one) for one in said]
+        case Text() | Picture():
+            return [part.what]
+    return []

@@ -15,6 +15,7 @@ from latent.models.places import without_places
 from service.answers import HitAnswer
 from service.desk import SearchDesk
 from service.engine.directions import direction, rows_of
+from service.engine.nouns import in_sentences, understood
 from service.engine.parts import Like, Part, place
 from service.engine.questions import things_in
 from service.explore import concepts, insight
@@ -83,6 +84,9 @@ class ExplainAnswer(BaseModel):
     is_faithful: bool
     missing: str | None = Field(description="Why there is neither heat nor words.")
     mixture: MixtureAnswer | None = Field(description="Of the item, or of the query without one.")
+    understood_as: dict[str, list[str]] = Field(
+        description="Of each bare noun of the query, the sentences whose mean place stands for it."
+    )
 
 
 class AxisBody(BaseModel):
@@ -127,8 +131,9 @@ async def explain(collection: str, body: ExplainBody, desk: SearchDeskNow) -> Ex
     One such request is answered at a time, for it looks at a photo about eighty times.
     """
     await fetch_into(body, desk.fetcher)
-    parts = await desk.run(parts_of, body.query)
+    asked = await desk.run(parts_of, body.query)
     found = await desk.collection(collection)
+    parts = await desk.run(in_sentences, asked, found.space, desk.state.settings)
     embedder = await desk.embedder_for(found)
     rows, items = await _placed(desk, found, embedder, parts)
     with desk.state.long_work.inside():
@@ -198,6 +203,7 @@ def _explain(
         is_faithful=found is not None and not found.is_low,
         missing=without_places(reason.missing) if reason and reason.missing else None,
         mixture=MixtureAnswer(words=_words(mixed.words), cosine=mixed.cosine) if mixed else None,
+        understood_as=understood(parts),
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.captioned import unanswerable
+from benchmarks.captioned import Captioned, unanswerable
+from benchmarks.nouns import nouns, showing
 from benchmarks.passages import unrelated
 from benchmarks.relevance import Judged, place, reliability
 from benchmarks.reliability import drawn
 from benchmarks.rows import UnmeasuredError
 from latent.items import Hit, Item, Modality
 from latent.models.calibrating.logistic import parting
+from latent.models.nouns import is_bare
 from scripts.training import foreign
 from service.query import Answer
 
@@ -76,3 +78,12 @@ def test_the_diagram_shows_every_point() -> None:
     changed = np.argwhere((np.asarray(empty) != np.asarray(one)).any(2))
     down, across = changed.mean(0)
     assert (across, down) == pytest.approx((72 + 480 * 0.25, 72 + 480 * 0.5), abs=1)
+
+
+def test_nouns_of_the_bench_are_bare_and_shown_by_what_two_captions_say() -> None:
+    known = nouns()
+    every = [noun for group in known.values() for noun in group]
+    assert set(known) == {"there", "absent"}
+    assert len(every) == len(set(every)) and all(map(is_bare, every))
+    said = [("a.jpg", "A woman"), ("a.jpg", "Women run"), ("b.jpg", "a woman"), ("b.jpg", "rain")]
+    assert showing(Captioned({}, said), "woman") == {"a.jpg"}
