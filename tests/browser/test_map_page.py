@@ -264,3 +264,14 @@ def test_the_map_fits_a_small_window(visit: Visit) -> None:
     over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert over <= 0
     visit.keep("map-360")
+
+
+def test_an_open_hit_offers_to_find_groups_where_there_are_none(visit: Visit) -> None:
+    with httpx2.Client(base_url=visit.url, timeout=60) as client:
+        client.put("/v1/collections/others", json={"model": "colours"}).raise_for_status()
+        items = [{"id": f"{one}/{n}", "text": f"{one}, {n}"} for one in COLOURS for n in range(5)]
+        client.put("/v1/collections/others/items", json={"items": items}).raise_for_status()
+    page = visit.see("#c=others&item=green%2F1")
+    page.get_by_role("button", name="Find groups").click()
+    page.locator("#hit .levels button").first.wait_for(timeout=180_000)
+    assert not page.get_by_role("button", name="Find groups").is_visible()

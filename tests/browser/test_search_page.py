@@ -450,3 +450,17 @@ def test_a_service_that_does_not_answer_is_told_and_tried_again(visit: Visit) ->
     page.wait_for_selector(f"{CARD}[aria-label^='Photo green']")
     visit.until("!document.getElementById('told').innerText")
     visit.wrong.clear()  # the browser notes the request that was cut off
+
+
+def test_on_a_phone_the_controls_take_two_lines(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 360, "height": 740})
+    page = visit.see("#q=green")
+    shown = page.locator(".bar > *").all()
+    boxes = [box for box in (one.bounding_box() for one in shown) if box]
+    lines: list[float] = []
+    for middle in sorted(box["y"] + box["height"] / 2 for box in boxes):
+        if not lines or middle - lines[-1] > 12:
+            lines.append(middle)
+    assert len(lines) == 2
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    visit.keep("controls-360")

@@ -55,6 +55,7 @@ function group(collection, top, groups, go) {
     if (isHere) root.open = true;
     if (root.open) load(chosen);
     root.classList.toggle("here", isHere);
+    if (isHere) root.parentElement.scrollTop = root.offsetTop - root.parentElement.offsetTop;
     for (const { one, way } of ways) way.setAttribute("aria-current", String(String(one.number) === number));
   };
   return { root, mark };
