@@ -354,12 +354,37 @@ class Collection:
         """All vectors as they are searched: keys ascending, `(n,)`, and rows `(n, dim)`."""
         return self._index.followed().index.held()
 
-    def products(self, direction: Vector) -> Products:
-        """The product of every vector with a direction, `(dim,)` float32 of any length.
+    def products(
+        self,
+        direction: Vector,
+        *,
+        where: Where | Filter | None = None,
+        modality: Modality | None = None,
+    ) -> Products:
+        """The product of every vector that matches with a direction, `(dim,)` of any length.
 
         What never changes is multiplied once for each direction that is asked often.
+
+        Raises:
+            FilterError: `where` cannot be understood.
         """
-        return self._index.followed().index.products(direction)
+        index, only = self._finder.matched(filters.parse(where), modality)
+        found = index.products(direction)
+        if only is None:
+            return found
+        is_wanted = np.isin(found.keys, only)
+        return Products(found.keys[is_wanted], found.scores[is_wanted])
+
+    def keys_that_match(
+        self, *, where: Where | Filter | None = None, modality: Modality | None = None
+    ) -> Keys:
+        """The keys of all items that match, ascending, as they are searched. Raises FilterError."""
+        index, only = self._finder.matched(filters.parse(where), modality)
+        return index.keys() if only is None else only
+
+    def keys_of(self, ids: Sequence[str]) -> Keys:
+        """The keys of those of the items that exist, in no order."""
+        return np.array(list(self._catalog.keys(self._entry, ids).values()), np.int64)
 
     # --- upkeep of the index ------------------------------------------------------------------
 

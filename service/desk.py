@@ -16,6 +16,7 @@ from latent.models.places import place_of, without_places
 from service.embedding.batching import Outcome
 from service.embedding.placing import all_placed
 from service.engine.parts import Thing
+from service.engine.standing import Standing
 from service.engine.walks import WalkPlan
 from service.fetching.fetch import Fetcher
 from service.query import Answer, Plan, Question, Walk, Walked
@@ -167,6 +168,13 @@ class SearchDesk(Desk):
         placed = await self.place(embedder, plan.things)
         return await self.state.workers.search(ended, plan, placed)
 
+    async def standing(self, name: str, question: Question, most: int) -> Standing:
+        """All hits of a question by key; raises as `QueryEngine.search`, and OverloadedError."""
+        engine = self.state.engine
+        plan = await self.look(engine.plan, name, question, self.timings)
+        placed = await self._places(plan)
+        return await self.look(engine.standing, plan, placed, most)
+
     async def walk(self, name: str, walk: Walk) -> Walked:
         """Walk through a collection; raises as `QueryEngine.walk`, and OverloadedError."""
         engine = self.state.engine
@@ -182,16 +190,19 @@ class SearchDesk(Desk):
         return await self.run(self.state.store.collection, name)
 
     async def see_map(self, name: str, areas: Iterable[object | None]) -> None:
-        """Have the map of a collection in memory, if any of these is an area of it.
+        """Have the map of a collection in memory, if any of these is an area of it."""
+        if any(area is not None for area in areas):
+            await self.load_map(await self.collection(name))
+
+    async def load_map(self, collection: Collection, least: int = 0) -> None:
+        """Have the map of a collection in memory, at the sequence `least` or later.
 
         It may have to be read and followed first, which takes as long as the collection is large;
         those who search have few threads, and would all wait for it.
         """
-        if all(area is None for area in areas):
-            return
-        surveys, collection = self.state.explorer.surveys, await self.collection(name)
-        if not await self.run(surveys.is_in_memory, collection):
-            await self.look(surveys.seen, collection)
+        surveys = self.state.explorer.surveys
+        if not await self.run(surveys.is_in_memory, collection, least):
+            await self.look(surveys.seen, collection, least)
 
     async def embedder_for(self, collection: Collection) -> Embedder:
         """The model the collection was made with.

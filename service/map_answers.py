@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from latent.index.vectors import Keys
 from latent.models.places import without_places
 from service.explore.buildings import Building
 from service.explore.projecting import Method
@@ -83,6 +84,21 @@ class PointsAnswer(BaseModel):
             is_text=_column(survey.is_text, "u1"),
             group=_column(found.labels, "<i4"),
         )
+
+
+class MapHitsAnswer(BaseModel):
+    """Hits by their places among the points of the map that shows this `sequence`."""
+
+    collection: str
+    sequence: int | None = Field(description="Of the map; null where there is none.")
+    hits: int = Field(description="How many there are, also beyond those that are told.")
+    places: str = Field(description="Base64 of int32, most relevant first.")
+
+    @classmethod
+    def of(cls, collection: str, survey: Survey | None, keys: Keys, hits: int) -> MapHitsAnswer:
+        sequence = survey.sequence if survey else None
+        places = _column(survey.places_of(keys), "<i4") if survey else ""
+        return cls(collection=collection, sequence=sequence, hits=hits, places=places)
 
 
 class MapAnswer(BaseModel):

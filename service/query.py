@@ -34,6 +34,7 @@ from service.engine.nouns import in_sentences, understood
 from service.engine.parts import Like, Part
 from service.engine.questions import Answer, Column, Mode, Plan, Question
 from service.engine.relevance import Judge, kinds_of, least_of
+from service.engine.standing import Standing, standing
 from service.engine.values import require_known
 from service.engine.walks import Walk, Walked, WalkPlan
 from service.explore import concepts
@@ -137,6 +138,19 @@ class QueryEngine:
         for some in alike.values():
             found |= _answered_alike(some)
         return [found[place] for place in range(len(asked))]
+
+    def standing(self, plan: Plan, placed: Sequence[Vector], most: int) -> Standing:
+        """All hits of a question by key, in no pages. Raises as `search`."""
+        plan, vector = _aimed(plan, placed)
+        if vector is None:
+            raise InputError(
+                "mode 'keyword' compares words alone, which have no place in the space"
+            )
+        with plan.timings.measure("search"):
+            found = standing(plan, vector, most)
+        if not found.hits and plan.where is not None:
+            _require_matchable(plan.collection, plan.where)
+        return found
 
     def walk(self, name: str, walk: Walk) -> Walked:
         """A walk of neighbours from one thing to another, in the calling thread.

@@ -103,20 +103,21 @@ class Judge:
         self, hits: Sequence[Hit], found: Modality, best: float, spread: Spread
     ) -> list[Hit]:
         """Hits of one kind with their relevance; `best` is the best score of that kind."""
-        curves = [
-            (self._curve(kind, found, spread).judging(best, spread), weight)
-            for kind, weight in self._kinds.items()
-        ]
-        total = sum(weight for _, weight in curves)
-
-        def relevance(score: float) -> float:
-            return sum(weight * judging(score) for judging, weight in curves) / total
-
+        relevance = self.judging(found, best, spread)
         return [
             # Many times a question: `replace` takes twice as long.
             Hit(hit.item, hit.score, hit.found_by, hit.group, relevance(hit.score), hit.concepts)
             for hit in hits
         ]
+
+    def judging(self, found: Modality, best: float, spread: Spread) -> Callable[[float], float]:
+        """The relevance of a score of one kind; it falls with the score."""
+        curves = [
+            (self._curve(kind, found, spread).judging(best, spread), weight)
+            for kind, weight in self._kinds.items()
+        ]
+        total = sum(weight for _, weight in curves)
+        return lambda score: sum(weight * judging(score) for judging, weight in curves) / total
 
     def _curve(
         self, asked: Modality | None, found: Modality, spread: Spread

@@ -24,6 +24,7 @@ from latent.errors import (
     StoreError,
     UnsupportedMediaError,
 )
+from latent.index.vectors import Keys
 from latent.items import Modality
 from latent.store import Store
 from service.explore import landscape
@@ -56,6 +57,15 @@ class Survey:
         keys = self.landscape.keys
         place = int(np.searchsorted(keys, key))
         return self.ids[place] if place < len(keys) and keys[place] == key else None
+
+    def places_of(self, keys: Keys) -> NDArray[np.int64]:
+        """Where among its items those of these keys are that it has, in their order."""
+        there = self.landscape.keys
+        places = np.searchsorted(there, keys)
+        is_there = places < len(there)
+        is_there[is_there] = there[places[is_there]] == keys[is_there]
+        found: NDArray[np.int64] = places[is_there]
+        return found
 
 
 class Surveys:
@@ -93,13 +103,18 @@ class Surveys:
                 _keep(collection, now)
             return self._hold(collection, now, cloud)
 
-    def seen(self, collection: Collection) -> Survey | None:
-        """The landscape as somebody saw it last, which takes no time; else as it is now."""
-        return self._held(collection) or self.of(collection)
+    def seen(self, collection: Collection, least: int = 0) -> Survey | None:
+        """The landscape as somebody saw it last, which takes no time; else as it is now.
 
-    def is_in_memory(self, collection: Collection) -> bool:
+        As it is now, too, where what was seen is of a sequence before `least`.
+        """
+        held = self._held(collection)
+        return held if held is not None and held.sequence >= least else self.of(collection)
+
+    def is_in_memory(self, collection: Collection, least: int = 0) -> bool:
         """Whether `seen` takes no time."""
-        return self._held(collection) is not None
+        held = self._held(collection)
+        return held is not None and held.sequence >= least
 
     def _held(self, collection: Collection) -> Survey | None:
         """The landscape in memory, unless another process has kept one since."""

@@ -102,6 +102,7 @@ def test_the_endpoints_are_those_of_the_house() -> None:
         "/v1/keys": {"get", "post"},
         "/v1/keys/{name}": {"delete"},
         "/v1/collections/{collection}/map": {"get", "post"},
+        "/v1/collections/{collection}/map/hits": {"post"},
         "/v1/collections/{collection}/explain": {"post"},
         "/v1/collections/{collection}/concepts": {"get"},
         "/v1/collections/{collection}/concepts/meanings": {"post"},
@@ -144,7 +145,7 @@ def test_every_json_body_has_an_example() -> None:
         for method, path, operation in operations()
         if "application/json" in operation.get("requestBody", {}).get("content", {})
     ]
-    assert len(taking_json) == 19
+    assert len(taking_json) == 20
     assert {(one.values[0], one.values[1]) for one in bodies()} == set(taking_json)
 
 

@@ -246,6 +246,41 @@ def test_an_area_and_concepts_narrow_what_is_read_counted_and_told(client: TestC
         assert refused.status_code in (400, 404), wrong
 
 
+def test_all_hits_light_up_on_the_map(client: TestClient) -> None:
+    counts = {"blue": 300, "red": 20}
+    things = [{"id": f"{c}/{n}", "text": f"{c} {n}"} for c in counts for n in range(counts[c])]
+    client.put("/v1/collections/main/items", json={"items": things})
+    url = "/v1/collections/main/map"
+    unmapped = client.post(f"{url}/hits", json={"query": "red", "min_relevance": 0.5}).json()
+    assert (unmapped["sequence"], unmapped["hits"], unmapped["places"]) == (None, 20, "")
+    client.post(url, json={"method": "pca"}).raise_for_status()
+    found = ready(client, url)
+
+    def lit(**asked: Any) -> tuple[set[str], dict[str, Any]]:
+        answer = client.post(f"{url}/hits", json=asked).json()
+        assert answer["sequence"] == found["map"]["sequence"]
+        places = np.frombuffer(base64.b64decode(answer["places"]), "<i4")
+        return {found["points"]["ids"][place] for place in places}, answer
+
+    reds = {f"red/{n}" for n in range(20)}
+    ids, answer = lit(query="red", min_relevance=0.5)
+    assert (ids, answer["hits"]) == (reds, 20)
+    some = {"$id": {"$in": ["red/3", "blue/4"]}}
+    assert lit(query="red", min_relevance=0.5, filter=some)[0] == {"red/3"}
+    assert lit(filter=some)[0] == {"red/3", "blue/4"}
+    assert lit(modality="image")[1]["hits"] == 0
+    like = lit(query={"id": "red/3"}, min_relevance=0)[0]
+    assert len(like) == 319
+    assert "red/3" not in like
+    x, y = (float(column(found, name)[7]) for name in ("x", "y"))
+    box = [[x - 0.01, y - 0.01], [x + 0.01, y - 0.01], [x + 0.01, y + 0.01], [x - 0.01, y + 0.01]]
+    assert found["points"]["ids"][7] in lit(area=box)[0]
+
+    client.put("/v1/collections/main/items", json={"items": [{"id": "new", "text": "red 3"}]})
+    ids, answer = lit(query="red", min_relevance=0.5)
+    assert (ids, answer["hits"]) == (reds, 21)  # of what came since the map knows nothing
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
