@@ -17,6 +17,7 @@ from latent.models.catalogue import JOBS
 from latent.settings import Settings
 from latent.terminal import FAILED, command_options, console, out, print_json, warn
 from service.commands.alike import check, similar
+from service.commands.axis import axis
 from service.commands.calibrating import calibrate_model
 from service.commands.checks import classify, duplicates
 from service.commands.concepts import concepts
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     "--analogy",
     nargs=3,
     metavar="A B C",
-    help="What is to C as B is to A? Each is a file, an item as id:ID, or words.",
+    help="What is to C as B is to A? Each: a file, an item id:ID, concept:NAME, or words.",
 )
 @click.option(
     "--mode",
@@ -322,6 +323,7 @@ commands: list[click.Command] = [
     draw_map,
     groups,
     explain,
+    axis,
     concepts,
     classify,
     serve,

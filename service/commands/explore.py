@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,7 +125,8 @@ def explain(
     for one in sorted(reason.pieces, key=lambda piece: -piece.gave):
         out.print(f"{one.gave:+.3f}  {(item.text or '')[one.start : one.end]}")
     if reason.found is not None and not reason.pieces:
-        for line in reason.found.gave.reshape(7, 7):
+        cells = math.isqrt(len(reason.found.gave))
+        for line in reason.found.gave.reshape(cells, cells):
             out.print(" ".join(f"{100 * one:+5.1f}" for one in line))
         console.print("hundredths of the score that each piece of the photo gives")
     if reason.missing:

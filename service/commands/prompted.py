@@ -1,4 +1,4 @@
-"""What is named at a prompt: files, items by `id:`, and words for themselves.
+"""What is named at a prompt: files, items as `id:`, concepts as `concept:`, words as themselves.
 
 Knows nothing about what is asked of them.
 """
@@ -9,15 +9,17 @@ from pathlib import Path
 
 from latent.errors import ImageTooLargeError, SourceMissingError
 from latent.settings import Settings
-from service.engine.parts import Like, Part, Picture, Text, Thing
+from service.engine.parts import Learned, Like, Part, Picture, Text, Thing
 
-ITEM = "id:"
+ITEM, CONCEPT = "id:", "concept:"
 
 
 def part(settings: Settings, given: str) -> Part:
-    """An item of the collection if it begins with `id:`, else as `thing`."""
+    """An item or a concept of the collection if it begins with such a word, else as `thing`."""
     if given.startswith(ITEM):
         return Part(Like(given.removeprefix(ITEM)))
+    if given.startswith(CONCEPT):
+        return Part(Learned(given.removeprefix(CONCEPT)))
     return Part(thing(settings, given))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from latent.collection import Collection, Located
 from latent.errors import InputError, NearfieldError
-from latent.filters.language import Where
+from latent.filters.language import Filter, Where
 from latent.items import Hit, Item, Modality, Vector, Vectors
 from latent.models.embedder import Embedder
 from latent.settings import Settings
@@ -130,7 +130,7 @@ def axis(
     vocabulary: Vocabulary | None,
     k: int,
     *,
-    where: Where | None = None,
+    where: Where | Filter | None = None,
     modality: Modality | None = None,
 ) -> Axis:
     """From the first of two places, `(2, dim)`, to the second.

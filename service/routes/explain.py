@@ -20,10 +20,11 @@ from service.engine.parts import Like, Part, place
 from service.engine.questions import things_in
 from service.explore import concepts, insight
 from service.explore.deletion import Explained
+from service.explore.narrowing import narrowed
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
-from service.schemas import Filter, Id, PlaceForm, QueryForm, example, given_of, parts_of
+from service.schemas import Filter, Id, Narrowing, PlaceForm, QueryForm, example, given_of, parts_of
 
 routes = router("explore")
 
@@ -89,7 +90,7 @@ class ExplainAnswer(BaseModel):
     )
 
 
-class AxisBody(BaseModel):
+class AxisBody(Narrowing):
     """What lies along the direction from one thing to another?"""
 
     model_config = example(between=["a dog", "a cat"], k=5)
@@ -149,6 +150,7 @@ async def explain(collection: str, body: ExplainBody, desk: SearchDeskNow) -> Ex
 async def axis(collection: str, body: AxisBody, desk: SearchDeskNow) -> AxisAnswer:
     """The items furthest along the direction from A to B at both ends, and the words there."""
     await fetch_into(body, desk.fetcher)
+    await desk.see_map(collection, [body.area])
     parts = [place(given_of(form)) for form in body.between]
     found = await desk.collection(collection)
     embedder = await desk.embedder_for(found)
@@ -208,12 +210,13 @@ def _explain(
 
 
 def _axis(desk: SearchDesk, collection: Collection, rows: Vectors, body: AxisBody) -> AxisAnswer:
+    surveys = desk.state.explorer.surveys
     found = insight.axis(
         collection,
         rows,
-        desk.state.explorer.surveys.vocabulary(collection),
+        surveys.vocabulary(collection),
         body.k,
-        where=body.filter,
+        where=narrowed(surveys, collection, body.filter, least=body.concepts, area=body.area),
         modality=body.modality,
     )
     ids = body.ids or []
