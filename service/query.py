@@ -181,7 +181,7 @@ class QueryEngine:
     def _parts(self, collection: Collection, question: Question) -> Sequence[Part]:
         """The parts as they are to be placed: an analogy compares its very words."""
         parts = concepts.resolved(collection, question.parts)
-        if question.is_analogy or question.mode is Mode.KEYWORD:
+        if question.is_analogy or question.is_verbatim or question.mode is Mode.KEYWORD:
             return parts
         return in_sentences(parts, collection.space, self._store.settings)
 

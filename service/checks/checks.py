@@ -54,7 +54,7 @@ def check(store: Store, name: str, question: Question) -> list[Seen]:
         As `QueryEngine.search`.
     """
     engine, settings = QueryEngine(store), store.settings
-    question = relevant_or_not(question)
+    question = as_check(question)
     collection = store.collection(name)
     look = asked_look(question.parts, collection, settings)
     hits = engine.search(name, question).hits
@@ -63,9 +63,13 @@ def check(store: Store, name: str, question: Question) -> list[Seen]:
     return seen([*hits, *more], look, collection, settings)
 
 
-def relevant_or_not(question: Question) -> Question:
-    """The question without a least relevance, unless it has one: a copy may be far away."""
-    return replace(question, min_relevance=0.0) if question.min_relevance is None else question
+def as_check(question: Question) -> Question:
+    """The question about the very words, as stored ones are placed.
+
+    Without a least relevance, unless it has one: a copy may be far away.
+    """
+    least = 0.0 if question.min_relevance is None else question.min_relevance
+    return replace(question, min_relevance=least, is_verbatim=True)
 
 
 def asked_look(parts: Sequence[Part], collection: Collection, settings: Settings) -> Look | None:

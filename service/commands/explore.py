@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,9 +88,10 @@ def explain(
     from service.embedding.placing import place_now
     from service.engine import phrases
     from service.engine.directions import rows_of
-    from service.engine.nouns import in_sentences
+    from service.engine.nouns import in_sentences, understood
     from service.engine.questions import things_in
     from service.explore import insight
+    from service.explore.why import squared
     from service.seen.timing import Timings
 
     asked = phrases.parse(words)
@@ -118,6 +118,7 @@ def explain(
                 "faithfulness": faithfulness,
                 "is_faithful": reason.found is not None and not reason.found.is_low,
                 "missing": reason.missing,
+                "understood_as": {noun: [*said] for noun, said in understood(parts).items()},
             }
         )
         return
@@ -125,8 +126,7 @@ def explain(
     for one in sorted(reason.pieces, key=lambda piece: -piece.gave):
         out.print(f"{one.gave:+.3f}  {(item.text or '')[one.start : one.end]}")
     if reason.found is not None and not reason.pieces:
-        cells = math.isqrt(len(reason.found.gave))
-        for line in reason.found.gave.reshape(cells, cells):
+        for line in squared(reason.found):
             out.print(" ".join(f"{100 * one:+5.1f}" for one in line))
         console.print("hundredths of the score that each piece of the photo gives")
     if reason.missing:

@@ -47,6 +47,7 @@ class Question:
     of which hits tell how likely they have them. `area` are the corners of a part of the map, as
     `x, y`: only what lies in it (`service.explore.areas`).
     Hits below `min_relevance` are left out, by default below that of the settings; 0 leaves none.
+    `is_verbatim` places words as they stand, bare nouns too.
     """
 
     parts: Sequence[Part]
@@ -65,6 +66,7 @@ class Question:
     concepts: Mapping[str, float] = field(default_factory=dict)
     with_concepts: Sequence[str] = ()
     area: Sequence[Sequence[float]] | None = None
+    is_verbatim: bool = False
 
     @property
     def is_arranged(self) -> bool:

@@ -5,6 +5,7 @@ Knows nothing about requests and how hits are found.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,6 +75,12 @@ def heat_of(picture: Image.Image, direction: Vector, embedder: Embedder) -> Expl
         return scores
 
     return explained(_windows(cells), scored)
+
+
+def squared(found: Explained) -> Scores:
+    """What each piece of a photo gave, `(cells, cells)`, as `heat_of` found it."""
+    cells = math.isqrt(len(found.gave))
+    return found.gave.reshape(cells, cells)
 
 
 def cells_of(side: int, patch: int) -> int:

@@ -9,7 +9,7 @@ from typing import Literal
 from latent.models import registry
 from latent.models.places import without_places
 from service.answers import CheckAnswer, MatchAnswer
-from service.checks.checks import Seen, asked_look, copies_question, relevant_or_not, seen
+from service.checks.checks import Seen, as_check, asked_look, copies_question, seen
 from service.checks.matching import THRESHOLD
 from service.checks.tiers import Tier, closest
 from service.engine.questions import IDENTICAL
@@ -33,7 +33,7 @@ async def check(collection: str, body: CheckBody, desk: SearchDeskNow) -> CheckA
     `tier` is `identical`, `near` or `none`; that of each match, and `closest`, are finer.
     """
     await fetch_into(body, desk.fetcher)
-    question = relevant_or_not(await desk.run(body.question))
+    question = as_check(await desk.run(body.question))
     settings = desk.state.settings
     found = await desk.collection(collection)
     look = await desk.run(asked_look, question.parts, found, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,10 +20,21 @@ from service.engine.questions import things_in
 from service.explore import concepts, insight
 from service.explore.deletion import Explained
 from service.explore.narrowing import narrowed
+from service.explore.why import squared
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import SearchDeskNow, router
-from service.schemas import Filter, Id, Narrowing, PlaceForm, QueryForm, example, given_of, parts_of
+from service.schemas import (
+    AnalogyBody,
+    Filter,
+    Id,
+    Narrowing,
+    PlaceForm,
+    QueryForm,
+    example,
+    given_of,
+    parts_of,
+)
 
 routes = router("explore")
 
@@ -134,7 +144,9 @@ async def explain(collection: str, body: ExplainBody, desk: SearchDeskNow) -> Ex
     await fetch_into(body, desk.fetcher)
     asked = await desk.run(parts_of, body.query)
     found = await desk.collection(collection)
-    parts = await desk.run(in_sentences, asked, found.space, desk.state.settings)
+    parts = asked
+    if not isinstance(body.query, AnalogyBody):  # which compares its very words
+        parts = await desk.run(in_sentences, asked, found.space, desk.state.settings)
     embedder = await desk.embedder_for(found)
     rows, items = await _placed(desk, found, embedder, parts)
     with desk.state.long_work.inside():
@@ -234,9 +246,8 @@ def _axis(desk: SearchDesk, collection: Collection, rows: Vectors, body: AxisBod
 
 
 def _heat(found: Explained) -> HeatAnswer:
-    cells = math.isqrt(len(found.gave))
-    gave = np.round(found.gave.reshape(cells, cells), 5)
-    return HeatAnswer(cells=cells, gave=gave.tolist())
+    gave = squared(found)
+    return HeatAnswer(cells=len(gave), gave=np.round(gave, 5).tolist())
 
 
 def _words(words: Sequence[tuple[str, float]]) -> list[WordAnswer]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from starlette.testclient import TestClient
 
 from latent.items import Item, Modality
 from latent.settings import Settings
 from latent.wiring import open_store
+from service.app import search_app
+from service.checks.checks import check
+from service.checks.tiers import Tier
 from service.engine.parts import Part, Text, analogy
 from service.query import Mode, QueryEngine, Question
 
@@ -45,3 +50,38 @@ def test_a_noun_is_asked_as_sentences_and_stored_as_itself(tmp_path: Path) -> No
         three = analogy(Part(Text("dog")), Part(Text("dogs")), Part(Text("cat")))
         asked = Question(three, is_analogy=True, min_relevance=0)
         assert engine.plan("main", asked).things == [Text("cat"), Text("dogs"), Text("dog")]
+
+
+def test_who_checks_for_a_word_is_told_of_the_very_word(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", model="mini")
+    with open_store(settings) as store:
+        (row,) = store.embedder().embed_texts(["dog"])
+        store.ensure("main").put([Item("dog", Modality.TEXT, row, text="dog")])
+        (found,) = check(store, "main", Question([Part(Text("dog"))]))
+        assert found.hit.score > 0.999
+        assert found.tier is Tier.IDENTICAL
+        (other,) = check(store, "main", Question([Part(Text("dogs"))]))
+        rows = store.embedder().embed_texts(["dog", "dogs"])
+        assert abs(other.hit.score - float(rows[0] @ rows[1])) < 1e-3
+
+
+def test_what_is_explained_is_what_was_asked(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", model="mini")
+    with TestClient(search_app(settings)) as client:
+        client.put("/v1/collections/main", json={"model": "mini"}).raise_for_status()
+        items = {"items": [{"id": "a", "text": "a dog runs"}]}
+        client.put("/v1/collections/main/items", json=items).raise_for_status()
+
+        def both(query: object) -> tuple[float, dict[str, Any]]:
+            """The score that a search gives, and what explains it."""
+            body = {"query": query, "min_relevance": 0}
+            found = client.post("/v1/collections/main/query", json=body).raise_for_status().json()
+            why = client.post("/v1/collections/main/explain", json={"query": query, "id": "a"})
+            return found["hits"][0]["score"], why.raise_for_status().json()
+
+        score, why = both("dog")
+        assert list(why["understood_as"]) == ["dog"]
+        assert abs(why["score"] - score) < 1e-3
+        score, why = both({"analogy": ["cat", "cats", "dog"]})
+        assert why["understood_as"] == {}
+        assert abs(why["score"] - score) < 1e-3

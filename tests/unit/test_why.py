@@ -21,7 +21,7 @@ from service.explore import insight
 from service.explore.deletion import explained
 from service.explore.mixture import mixture_of
 from service.explore.vocabulary import Vocabulary, vocabulary_of
-from service.explore.why import cells_of, heat_of, shares, words_of
+from service.explore.why import cells_of, heat_of, shares, squared, words_of
 
 COLOURS = ColourEmbedder()
 
@@ -126,7 +126,8 @@ def test_a_photo_is_explained_in_the_patches_of_its_model() -> None:
 
     stripes = Image.fromarray(np.tile(np.array([[[0] * 3, [255] * 3]], np.uint8), (56, 28, 1)))
     found = heat_of(stripes, np.eye(16, dtype=np.float32)[0], Patchy())
-    gave = found.gave.reshape(8, 8)
+    gave = squared(found)
+    assert gave.shape == (8, 8)
     assert gave[:, :3].min() > np.abs(gave[:, 5:]).max()
 
 
