@@ -167,8 +167,8 @@ class Tower:
         """A session on all threads; the first one, where there can be no other."""
         try:
             session = self._open(self._read(), self._threads)
-        except ModelUnavailableError as error:
-            log.warning("one thread goes on with what all were to do: %s", error)
+        except (ModelUnavailableError, MemoryError, RuntimeError) as error:  # or no more threads
+            log.warning("one thread goes on with what all were to do: %r", error)
             return self._first
         give_back()
         return session

@@ -87,6 +87,21 @@ def test_where_there_can_be_no_other_session_the_first_goes_on(
     assert "one thread goes on" in caplog.text
 
 
+def test_where_there_is_no_memory_for_another_session_the_first_goes_on(
+    images: File, caplog: pytest.LogCaptureFixture
+) -> None:
+    def read() -> bytes:
+        if images.times:
+            raise MemoryError
+        return images.read()
+
+    tower = Tower(images.path, read, dim=8, threads=2)
+    for _ in range(3):
+        assert tower.run([PICTURE])[0].shape == (1, 8)
+        tower.settle()
+    assert caplog.text.count("one thread goes on") == 1
+
+
 def test_a_session_keeps_no_bytes_of_its_graph(images: File) -> None:
     before = sys.getrefcount(images.content)
     tower = images.tower()
