@@ -40,7 +40,7 @@ class Door:
         self._least = min(least, most)
         self._clock = clock
         self._inside = 0
-        self._stay = 0.0  # seconds that one is inside
+        self._stay: float | None = None  # seconds that one is inside
         self._pace: float | None = None  # seconds between two that leave while others are inside
         self._last = 0.0  # when the last one left, or the first one came
 
@@ -54,7 +54,7 @@ class Door:
         """How many may be inside now."""
         if not self._pace or math.isinf(self._patience):
             return self._most
-        least = self._least if self._stay >= LONG else min(self._least, FEW)
+        least = self._least if (self._stay or 0.0) >= LONG else min(self._least, FEW)
         return max(least, min(self._most, int(self._patience / self._pace)))
 
     @property
@@ -93,7 +93,12 @@ class Door:
         finally:
             self._inside -= 1
             now = self._clock()
-            self._stay += (now - came - self._stay) / MEMORY
+            self._stay = _mean(self._stay, now - came)
             # One that takes minutes tells little of the others: no gap is longer than patience.
             gap, self._last = min(now - self._last, self._patience), now
-            self._pace = gap if self._pace is None else self._pace + (gap - self._pace) / MEMORY
+            self._pace = _mean(self._pace, gap)
+
+
+def _mean(before: float | None, now: float) -> float:
+    """The mean of what came lately, of which there may be none."""
+    return now if before is None else before + (now - before) / MEMORY

@@ -90,6 +90,12 @@ def test_however_slow_they_are_a_few_are_let_in_and_speed_is_found_again(clock: 
     assert door.room > 50
 
 
+def test_from_the_first_that_leaves_it_is_known_how_long_they_stay(clock: Clock) -> None:
+    door = Door(1_000, patience=1, least=8, clock=clock)
+    serve(door, clock, times=1, seconds=5)
+    assert door.room == 8
+
+
 def test_the_least_is_no_more_than_the_most(clock: Clock) -> None:
     door = Door(1, patience=1, least=8, clock=clock)
     serve(door, clock, times=1, seconds=50)
