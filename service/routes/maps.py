@@ -59,6 +59,7 @@ class MapHitsBody(Narrowing):
         """The question for the engine. Raises InputError."""
         return Question(
             parts_of(query),
+            1,  # all of them are told, however few a search may ask for
             where=self.filter,
             modality=self.modality,
             is_analogy=isinstance(query, AnalogyBody),

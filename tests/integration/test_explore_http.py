@@ -281,6 +281,16 @@ def test_all_hits_light_up_on_the_map(client: TestClient) -> None:
     assert (ids, answer["hits"]) == (reds, 21)  # of what came since the map knows nothing
 
 
+def test_all_hits_are_told_where_a_search_may_ask_for_few(settings: Settings) -> None:
+    with TestClient(search_app(settings.model_copy(update={"max_k": 2}))) as client:
+        client.put("/v1/collections/main", json={"model": "colours"})
+        items = [{"id": str(n), "text": f"red {n}"} for n in range(5)]
+        client.put("/v1/collections/main/items", json={"items": items})
+        asked = {"query": "red", "min_relevance": 0}
+        answer = client.post("/v1/collections/main/map/hits", json=asked)
+        assert (answer.status_code, answer.json()["hits"]) == (200, 5)
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
