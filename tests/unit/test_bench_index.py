@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -87,6 +90,29 @@ def test_what_the_slowest_waited_for_is_told_by_stage() -> None:
     table.each += [(0.001, {"search": 1.0})] * 199
     table.each += [(0.5, {"search": 400.0})] * 3
     assert table.slowest == "search 400.0, the rest 100.0"
+
+
+BURNING = """
+import threading, time
+def burn():
+    while time.process_time() < 0.3:
+        pass
+thread = threading.Thread(target=burn)
+thread.start()
+thread.join()
+input("burnt")
+"""
+
+
+def test_what_a_thread_did_that_has_ended_is_counted() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BURNING], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.read(5) == b"burnt"
+        assert live.Busy([os.getpid()]).spent()[child.pid] >= 0.3
+        child.stdin.write(b"\n")
 
 
 def _raise(error: Exception) -> None:
