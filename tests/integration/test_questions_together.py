@@ -88,12 +88,28 @@ def test_each_answer_is_byte_for_byte_what_it_is_alone(
     assert answer.status_code == 200, answer.text
     together = answer.json()["answers"]
     for one, found in zip(alone, together, strict=True):
+        said = one.json()
         if one.status_code != 200:
-            refused = one.json()
-            assert found == {"error": {key: refused[key] for key in ("code", "detail")}}
+            assert found == {"error": {key: said[key] for key in ("code", "detail")}}
+        else:
+            assert found | {"took_ms": None} == said | {"took_ms": None}
     if all(one.status_code == 200 for one in alone):
         expected = b'{"answers":[' + b",".join(one.content for one in alone) + b"]}"
         assert TOOK.sub(b"", answer.content) == TOOK.sub(b"", expected)
+
+
+@pytest.mark.parametrize("more", [{}, {"filter": {"n": {"$gte": 2}}}, {"modality": "text"}])
+def test_questions_that_lead_elsewhere_alone_are_answered_each_for_itself(
+    client: TestClient, more: dict[str, Any]
+) -> None:
+    rows = np.random.default_rng(5).standard_normal((33, 16))
+    questions: list[dict[str, Any]] = [
+        {"query": {"vector": row.tolist()}, "k": 7, "min_relevance": 0.1 * (n % 4), **more}
+        for n, row in enumerate(rows)
+    ]
+    alone = b",".join(client.post(QUERY, json=one).content for one in questions)
+    together = client.post(QUERIES, json={"queries": questions}).content
+    assert TOOK.sub(b"", together) == TOOK.sub(b"", b'{"answers":[' + alone + b"]}")
 
 
 def test_a_page_goes_on_behind_an_answer_that_was_found_with_others(client: TestClient) -> None:
