@@ -45,7 +45,10 @@ function group(collection, top, groups, go) {
       fill(centre, el("h3", {}, "At its centre"), strip(collection, middle, items, go));
       fill(border, edge.length ? [el("h3", {}, "At its border"), strip(collection, edge, items, go)] : null);
     } catch (error) {
+      if (shown !== one) return;
+      shown = null; // so that it is tried again
       fill(centre, el("p", { class: "small" }, error.message));
+      fill(border);
     }
   };
   const mark = (number) => {
