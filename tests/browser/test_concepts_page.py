@@ -118,6 +118,32 @@ def test_items_are_sorted_from_one_thing_to_another(visit: Visit) -> None:
     assert "blue" in again.locator("#grid > li[aria-posinset='1']").inner_text()
 
 
+def test_open_hits_and_concepts_are_ends_to_sort_between(visit: Visit) -> None:
+    page = visit.see("#kind=image&item=blue")
+    page.get_by_role("button", name="Sort from this").click()
+    page.locator("#axis-from-item img").wait_for()
+    assert not page.locator("#hit").is_visible()
+    page.locator("#grid > li .card", has=page.locator("img")).first.wait_for()
+    page = visit.see("#kind=image&from=id%3Ablue&item=red")
+    page.get_by_role("button", name="Sort up to this").click()
+    visit.until("document.getElementById('status').textContent.startsWith('Furthest')")
+    assert "the chosen item" in page.locator("#status").inner_text()
+    count = page.locator("#grid > li").count()
+    first, last = (page.locator(f"#grid > li[aria-posinset='{n}']") for n in (1, count))
+    assert "blue" in (first.locator("button").first.get_attribute("aria-label") or "")
+    assert "red" in (last.locator("button").first.get_attribute("aria-label") or "")
+    visit.keep("axis-of-items")
+    page.get_by_role("button", name="Say it in words instead").last.click()
+    page.locator("#axis-to").wait_for()
+    marks = {"yes": ["green", "yellow"], "no": ["red", "blue"]}
+    with httpx2.Client(base_url=visit.url, timeout=60) as client:
+        client.put("/v1/collections/main/concepts/greenish", json=marks).raise_for_status()
+    page = visit.see("#kind=image&from=red&to=concept%3Agreenish")
+    visit.until("document.getElementById('status').textContent.includes('the concept greenish')")
+    page.locator("#axis-to").focus()
+    visit.until("document.querySelectorAll('#axis-ends option').length > 0")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_while_a_concept_is_taught(visit: Visit, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")

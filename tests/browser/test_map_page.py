@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 from PIL import Image
 from visits import Visit, browsing, filled, served, visiting
@@ -87,6 +88,31 @@ def test_hits_light_up_on_the_map(visit: Visit) -> None:
     visit.keep("map-hits")
 
 
+def test_all_hits_light_up_on_the_map_not_the_first_page_of_them(visit: Visit) -> None:
+    many(visit.url)
+    few = made(visit, "#c=many&q=red&all=1&view=map&f=%7B%22n%22%3A%7B%22%24lt%22%3A60%7D%7D")
+    visit.until("document.getElementById('status').textContent === '60 hits'")
+    few.wait_for_timeout(500)
+    some = lit(few)
+    page = made(visit, "#c=many&q=red&all=1&view=map")
+    visit.until("document.getElementById('status').textContent === '600 hits'")
+    page.wait_for_timeout(500)
+    assert lit(page) > 3 * some
+    visit.keep("map-all-hits")
+
+
+def many(url: str) -> None:
+    """A collection `many` of six hundred vectors, which lie everywhere."""
+    rows = np.random.default_rng(5).normal(size=(600, 16)).tolist()
+    items = [
+        {"id": str(n), "vector": row, "modality": "text", "metadata": {"n": n}}
+        for n, row in enumerate(rows)
+    ]
+    with httpx2.Client(base_url=url, timeout=60) as client:
+        client.put("/v1/collections/many", json={"model": "colours"}).raise_for_status()
+        client.put("/v1/collections/many/items", json={"items": items}).raise_for_status()
+
+
 def test_what_is_close_shows_itself_and_opens(visit: Visit) -> None:
     page = made(visit, "#view=map")
     assert page.locator("#map .point").count() == 0
@@ -100,6 +126,37 @@ def test_what_is_close_shows_itself_and_opens(visit: Visit) -> None:
     page.locator("#map .point").first.dispatch_event("click")
     page.locator("#hit h2").wait_for()
     assert "item=" in page.url
+
+
+PINCH = """([from, to]) => {
+  const canvas = document.querySelector("#map canvas"), at = canvas.getBoundingClientRect();
+  canvas.setPointerCapture = () => {};  // no such finger is there
+  const touch = (kind, pointerId, across) => canvas.dispatchEvent(new PointerEvent(kind, {
+    pointerId, bubbles: true, pointerType: "touch",
+    clientX: at.left + at.width / 2 + across, clientY: at.top + at.height / 2,
+  }));
+  touch("pointerdown", 1, -from);
+  touch("pointerdown", 2, from);
+  for (let step = 1; step <= 20; step++) {
+    const far = from + ((to - from) * step) / 20;
+    touch("pointermove", 1, -far);
+    touch("pointermove", 2, far);
+  }
+  touch("pointerup", 1, -to);
+  touch("pointerup", 2, to);
+}"""
+
+
+def test_two_fingers_come_closer_and_go_back_and_open_nothing(visit: Visit) -> None:
+    page = made(visit, "#view=map")
+    afar = page.locator("#map .place.upper:visible")
+    assert afar.count() > 0
+    page.evaluate(PINCH, [15, 240])
+    visit.until("!document.querySelector('#map .place.upper:not([hidden])')")
+    page.evaluate(PINCH, [240, 15])
+    visit.until("Boolean(document.querySelector('#map .place.upper:not([hidden])'))")
+    assert not page.locator("#hit").is_visible()
+    assert "item=" not in page.url
 
 
 def test_a_hit_that_was_opened_on_the_map_is_closed_to_the_map(visit: Visit) -> None:

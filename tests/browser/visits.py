@@ -132,7 +132,7 @@ def visiting(browser: Any, url: str, **given: Any) -> Iterator[Visit]:
         yield visit
     finally:
         context.close()
-    assert visit.wrong == []
+    assert visit.wrong == [], visit.wrong
 
 
 def _note_other_hosts(visit: Visit, asked: str) -> None:

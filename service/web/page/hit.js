@@ -1,6 +1,7 @@
 // One hit, large: what is known of it, its copies, what lies around it, and where to go from here.
 
 import { question } from "./address.js";
+import { nextEnd } from "./axis.js";
 import { building } from "./building.js";
 import { byId, el, fill, nameOf, plural } from "./elements.js";
 import { humanly } from "./filters.js";
@@ -14,7 +15,7 @@ const TIERS = {
 };
 const AROUND = 12;
 
-/** Show an item; `go` has what can be done from here: `close, open, more, less, step, within`. */
+/** Show an item; `go` has what can be done from here: `close, open, more, less, step, end, within`. */
 export async function showHit(state, hits, go) {
   const dialog = byId("hit");
   const id = state.item;
@@ -46,7 +47,9 @@ export async function showHit(state, hits, go) {
             title: go.mayLess ? "Leads away from it" : "Search for something first",
           }, "Less like this"),
           el("button", { type: "button", "aria-pressed": String(state.why), "data-why": true, onclick: () => go.why() },
-            question(state) ? "Why?" : "What is in it?")),
+            question(state) ? "Why?" : "What is in it?"),
+          el("button", { type: "button", onclick: () => go.end(item), title: "Puts things in order between two of them" },
+            nextEnd(state, id) === "to" ? "Sort up to this" : "Sort from this")),
         why,
         copies,
         home,

@@ -3,23 +3,30 @@
 
 import { building } from "./building.js";
 import { byId, el, fill, plural } from "./elements.js";
+import { follow } from "./fingers.js";
 import { showGroups } from "./groups.js";
 import { cornered, Lasso, rounded } from "./lasso.js";
 import { Names } from "./names.js";
-import { LIT, Points, RING } from "./points.js";
-import { ask, at, picture } from "./service.js";
+import { Pace } from "./pace.js";
+import { LEVELS, LIT, Points, RING } from "./points.js";
+import { ask, at, column, picture } from "./service.js";
 
 const CLOSE = 60; // items in sight, from which on they are shown themselves
 const REACH = 14; // pixels around a point that count as it
 const LEAST = 0.03; // of the map's width is shown at least, where a group is gone into
 
 export class MapView {
-  #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 };
-  #hits = []; #asked = false; #names = null; #thumbs = new Map(); #canvas = null; #turn = 0; #group = "";
+  #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 }; #viewed = "";
+  #pace = new Pace(LEVELS, () => this.#later());
+  #hits = []; #places = new Set(); #everywhere; #again = null; #asked = false; #names = null; #thumbs = new Map(); #canvas = null; #turn = 0; #group = "";
   #width = 1; #height = 1; #colours = null; #isLit = () => false; #enter; #within; #lasso; #area = []; #beside; #sized = new ResizeObserver(() => this.#later());
 
-  /** `open(id)` is called for a point that is chosen, `enter(group)` for a group, `within(area)` for a part. */
-  constructor({ open, enter, within }) {
+  /**
+   * `open(id)` is called for a point that is chosen, `enter(group)` for a group, `within(area)` for a part;
+   * `everywhere(sequence)` gives the places of all hits, null where those that are shown are all.
+   */
+  constructor({ open, enter, within, everywhere }) {
+    this.#everywhere = everywhere;
     this.#within = within;
     this.#open = open;
     this.#enter = enter;
@@ -36,11 +43,16 @@ export class MapView {
 
   /** Show the map of a collection, with these hits lit; in a group that is gone into, its items are, and hits have a ring. */
   async show(collection, hits, { group = "", area = [] }) {
+    const isAsked = hits !== this.#hits;
     this.#room.hidden = false;
-    this.#hits = hits;
     this.#area = area;
+    if (isAsked) {
+      this.#hits = hits;
+      this.#places = new Set();
+    }
     if (this.#loaded?.collection === collection) {
       this.#inside(group);
+      if (isAsked) await this.#lightAll(group);
       return;
     }
     const turn = ++this.#turn;
@@ -55,6 +67,26 @@ export class MapView {
     this.#group = "";
     this.#ready(collection, found, grouped);
     this.#inside(group);
+    await this.#lightAll(group);
+  }
+
+  /** Light up all hits, also those far beyond the first, on a map that is loaded again where it is too old for them. */
+  async #lightAll(group) {
+    const hits = this.#hits, loaded = this.#loaded;
+    if (!hits.length || !this.#points) return;
+    const found = await this.#everywhere(loaded.sequence).catch((error) => {
+      if (error.name !== "AbortError") throw error;
+      return null;
+    });
+    if (!found || hits !== this.#hits || loaded !== this.#loaded) return;
+    if (found.sequence === loaded.sequence) {
+      this.#places = new Set(found.places);
+      this.#light();
+    } else if (this.#again !== hits) {
+      this.#again = hits; // once: while others write, it is always too old
+      this.#loaded = null;
+      await this.show(loaded.collection, hits, { group, area: this.#area });
+    }
   }
 
   /** Go into a group, and light it up. */
@@ -93,15 +125,25 @@ export class MapView {
   #ready(collection, found, grouped) {
     const { ids } = found.points, { groups } = grouped;
     const x = column(found.points.x, Float32Array), y = column(found.points.y, Float32Array);
-    this.#loaded = { collection, ids, x, y, isText: column(found.points.is_text, Uint8Array),
+    this.#loaded = { collection, sequence: found.map.sequence, ids, x, y, isText: column(found.points.is_text, Uint8Array),
       lower: column(found.points.group, Int32Array), parents: new Map(groups.map((one) => [one.number, one.parent])) };
-    this.#view = { x: 0, y: 0, zoom: 1 };
+    if (this.#viewed !== collection) this.#view = { x: 0, y: 0, zoom: 1 };
+    this.#viewed = collection;
     this.#thumbs.clear();
     this.#canvas = el("canvas", {
       tabindex: 0, role: "application",
       "aria-label": `Map of ${plural(ids.length, "item", "items")}. Arrows move, plus and minus zoom. Close by, items can be chosen.`,
       onkeydown: (event) => this.#key(event), onwheel: (event) => this.#wheel(event),
-      onpointerdown: (event) => this.#drag(event),
+    });
+    follow(this.#canvas, {
+      begins: (event) => {
+        const isLine = this.#lasso.isOn || event.shiftKey;
+        if (isLine) this.#lasso.draw(event);
+        return isLine;
+      },
+      dragged: (across, down) => this.#to(this.#view.x - across / this.#unit, this.#view.y + down / this.#unit, this.#view.zoom),
+      pinched: (by, left, top) => this.#zoom(by, left, top),
+      tapped: (left, top) => this.#choose(left, top),
     });
     this.#names = new Names(groups, this.#loaded, (number) => { this.#group = ""; this.#enter(number); });
     const zoom = (by, name, sign) => el("button", { type: "button", "aria-label": name, onclick: () => this.#zoom(by) }, sign);
@@ -132,7 +174,7 @@ export class MapView {
     if (!this.#points) return;
     const { ids, x, y, isText } = this.#loaded;
     const hits = new Set(this.#hits.map((hit) => hit.id));
-    const isHit = (i) => hits.has(ids[i]), isIn = this.#group === "" ? null : this.#members(Number(this.#group));
+    const isHit = (i) => this.#places.has(i) || hits.has(ids[i]), isIn = this.#group === "" ? null : this.#members(Number(this.#group));
     this.#isLit = isIn ?? isHit;
     const rings = isIn ? isHit : () => false;
     this.#room.querySelector(".legend .what").textContent = isIn ? "this group" : "hits";
@@ -144,9 +186,11 @@ export class MapView {
   #later() {
     if (this.#asked || !this.#loaded || this.#room.hidden) return;
     this.#asked = true;
-    requestAnimationFrame(() => {
+    requestAnimationFrame((now) => {
       this.#asked = false;
-      if (this.#loaded && !this.#room.hidden) this.#draw();
+      if (!this.#loaded || this.#room.hidden) return;
+      this.#draw();
+      if (this.#pace.isMoving) requestAnimationFrame((next) => this.#pace.took(next - now));
     });
   }
 
@@ -177,6 +221,7 @@ export class MapView {
     this.#points.draw({
       middle: [this.#view.x, this.#view.y], scale: [(2 * this.#unit) / width, (2 * this.#unit) / height],
       size, colours: this.#colours ??= colours(this.#room), isLit: this.#hits.length > 0 || this.#group !== "",
+      levels: this.#pace.levels,
     });
     this.#lasso.show(this.#area);
     this.#names.draw({ width, height, zoom: this.#view.zoom, chosen: this.#group, spot: (x, y) => this.#spot(x, y) });
@@ -216,6 +261,7 @@ export class MapView {
 
   #to(x, y, zoom) {
     this.#view = { x, y, zoom: Math.max(0.7, Math.min(400, zoom)) };
+    this.#pace.moved();
     this.#later();
   }
 
@@ -250,30 +296,6 @@ export class MapView {
     this.#within(corners.map(([left, top]) => rounded(this.#place(left, top))));
   }
 
-  #drag(down) {
-    if (this.#lasso.isOn || down.shiftKey) {
-      this.#lasso.draw(down);
-      return;
-    }
-    const canvas = this.#canvas, from = { ...this.#view };
-    let isMoved = false;
-    canvas.setPointerCapture(down.pointerId);
-    const move = (event) => {
-      const x = event.clientX - down.clientX, y = event.clientY - down.clientY;
-      isMoved ||= Math.hypot(x, y) > 4;
-      if (isMoved) this.#to(from.x - x / this.#unit, from.y + y / this.#unit, from.zoom);
-    };
-    const up = (event) => {
-      canvas.removeEventListener("pointermove", move);
-      canvas.removeEventListener("pointerup", up);
-      canvas.removeEventListener("pointercancel", up);
-      if (!isMoved && event.type === "pointerup") this.#choose(event.offsetX, event.offsetY);
-    };
-    canvas.addEventListener("pointermove", move);
-    canvas.addEventListener("pointerup", up);
-    canvas.addEventListener("pointercancel", up);
-  }
-
   #choose(left, top) {
     const { ids, x, y } = this.#loaded;
     const [across, down] = this.#place(left, top);
@@ -284,11 +306,6 @@ export class MapView {
     }
     if (best >= 0) this.#open(ids[best]);
   }
-}
-
-function column(base64, Kind) {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  return new Kind(bytes.buffer);
 }
 
 /** The colours of the page as WebGL wants them. */

@@ -1,6 +1,7 @@
 // The page: its state is its address, and everything shown follows from it.
 
 import { EMPTY, isNarrow, narrowed, question, read, write } from "./address.js";
+import { itemAsEnd, nextEnd, offerConcepts, saidIn, showAxis } from "./axis.js";
 import { showParts, shrunk } from "./box.js";
 import { showCollections } from "./collections.js";
 import { Concepts } from "./concepts.js";
@@ -40,7 +41,10 @@ const grid = new Grid(byId("grid"), {
 });
 const search = new Search({ grid, go, failed: (error) => failed(error), shown });
 
-const map = new MapView({ open: (id) => go({ item: id }), enter: (group) => go({ group }), within: (area) => go({ area }) });
+const map = new MapView({
+  open: (id) => go({ item: id }), enter: (group) => go({ group }), within: (area) => go({ area }),
+  everywhere: (sequence) => search.everywhere(state, sequence),
+});
 
 // --- the state ----------------------------------------------------------------------------------
 
@@ -93,8 +97,7 @@ function show() {
   }
   document.title = state.words ? `${state.words} – Nearfield` : "Nearfield";
   byId("meanings").hidden = !question(state);
-  byId("axis").hidden = state.view === "map" || !state.from;
-  for (const end of ["from", "to"]) if (state[end]) byId(`axis-${end}`).value = state[end];
+  showAxis(state, go);
   search.run(state, narrow);
 }
 
@@ -123,7 +126,7 @@ function showView() {
   byId("grid").hidden = isMap;
   byId("end").hidden = isMap;
   byId("sorting").hidden = isMap; // there is no order on a map
-  byId("axis").hidden = isMap || !state.from;
+  showAxis(state, go);
   if (!isMap) {
     map.hide();
     return;
@@ -148,7 +151,7 @@ async function narrow(asked, signal) {
     options.push([field, `${humanly(field)}, upwards`], [`${field}:desc`, `${humanly(field)}, downwards`]);
   }
   byId("sort").replaceChildren(...options.map(([value, name]) => el("option", { value }, name)));
-  byId("sort").value = asked.from ? AXIS : asked.sort;
+  byId("sort").value = asked.from || asked.to ? AXIS : asked.sort;
 }
 
 async function showItem() {
@@ -167,6 +170,9 @@ async function showItem() {
       mayLess: Boolean(state.words.trim() || state.parts.some((one) => one.weight > 0 && one.id !== id)),
       group: (group) => go({ item: "", view: "map", group }),
       why: () => go({ why: !state.why }),
+      end: ({ id: end }) => go({
+        item: "", view: "", sort: "", ...(nextEnd(state, end) === "to" ? { to: itemAsEnd(end) } : { from: itemAsEnd(end), to: "" }),
+      }),
       words: (words) => go({ ...bare(), words }),
       within: (folder) => go({ ...bare(), filter: { folder: { $in: [folder] } } }),
     });
@@ -255,13 +261,14 @@ byId("collection").addEventListener("change", (event) => {
 byId("sort").addEventListener("change", (event) => {
   const isAxis = event.target.value === AXIS;
   byId("axis").hidden = !isAxis;
-  if (isAxis) byId("axis-from").focus();
+  if (isAxis) byId(byId("axis-from").hidden ? "axis-to" : "axis-from").focus();
   else go({ sort: event.target.value, from: "", to: "" });
 });
 byId("axis").addEventListener("submit", (event) => {
   event.preventDefault();
-  go({ sort: "", from: byId("axis-from").value.trim(), to: byId("axis-to").value.trim() });
+  go({ sort: "", ...saidIn(state) });
 });
+byId("axis").addEventListener("focusin", () => offerConcepts(state.collection).catch(failed));
 byId("taught").addEventListener("click", () => go({ teach: !state.teach }));
 byId("mapped").addEventListener("click", () => go({ view: state.view === "map" ? "" : "map" }));
 byId("add").addEventListener("click", () => add([]));

@@ -1,8 +1,9 @@
 // Asks what the state asks, and shows what comes: hits, everything, or that nothing matches.
 
 import { isNarrow, NARROW, narrowed, question } from "./address.js";
+import { endOf, inWords } from "./axis.js";
 import { byId, el, fill, plural } from "./elements.js";
-import { ask, at } from "./service.js";
+import { ask, at, column } from "./service.js";
 
 const PAGE = 100; // hits asked for at once
 const MOST = 300; // hits that are sorted from one thing to another
@@ -10,7 +11,7 @@ const ENDS = 100; // items at each end, where nothing is asked
 const NEAREST = 24; // shown where nothing matches
 
 export class Search {
-  #grid; #go; #failed; #shown; #asking = new AbortController(); #next = null;
+  #grid; #go; #failed; #shown; #asking = new AbortController(); #next = null; #all = 0;
 
   /** `go(change)` changes the state, `failed(error)` tells, `shown(items, areMeant)` is told what is. */
   constructor({ grid, go, failed, shown }) {
@@ -26,6 +27,7 @@ export class Search {
     this.#asking = new AbortController();
     const { signal } = this.#asking;
     this.#next = null;
+    this.#all = 0;
     byId("results").setAttribute("aria-busy", "true");
     // What was told before goes now: at the end it may be what went wrong with an open hit meanwhile.
     fill(byId("told"));
@@ -48,6 +50,19 @@ export class Search {
     }
   }
 
+  /** All hits as places on the map of this sequence, and how many there are; null where those that are shown are all. */
+  async everywhere(asked, sequence) {
+    const query = question(asked);
+    const isAlong = asked.from && asked.to;
+    if (this.#grid.items.length < PAGE || (isAlong && !query)) return null;
+    const { signal } = this.#asking;
+    const body = { sequence, ...narrowed(asked), ...(query ? { query } : {}), ...(asked.all ? { min_relevance: 0 } : {}) };
+    const answer = await ask(at(asked.collection, "/map/hits"), { body, signal });
+    this.#all = answer.hits;
+    if (query && !isAlong) byId("status").textContent = plural(answer.hits, "hit", "hits");
+    return { ...answer, places: column(answer.places, Int32Array) };
+  }
+
   async #hits(asked, signal) {
     const query = question(asked);
     const isAlong = asked.from && asked.to;
@@ -61,7 +76,8 @@ export class Search {
     if (isAlong) return this.#sorted(asked, answer.hits, signal);
     this.#begin(asked, answer.hits);
     const said = () => {
-      byId("status").textContent = plural(this.#grid.items.length, "hit", "hits") + (this.#next ? " so far" : "");
+      const isMore = this.#next && !this.#all;
+      byId("status").textContent = plural(this.#all || this.#grid.items.length, "hit", "hits") + (isMore ? " so far" : "");
       byId("end").replaceChildren(...(this.#next || asked.all ? [] : [el("button", {
         type: "button", class: "quiet", onclick: () => this.#go({ all: true }),
       }, "Show what is less relevant")]));
@@ -72,24 +88,23 @@ export class Search {
 
   /** The hits from one thing to another. */
   async #sorted(asked, hits, signal) {
-    const body = { between: [asked.from, asked.to], k: 1, ids: hits.map((one) => one.id) };
+    const body = { between: [asked.from, asked.to].map(endOf), k: 1, ids: hits.map((one) => one.id) };
     const { sorted } = await ask(at(asked.collection, "/axis"), { body, signal });
     const by = new Map(hits.map((one) => [one.id, one]));
-    byId("status").textContent = `${plural(hits.length, "hit", "hits")}, from “${asked.from}” to “${asked.to}”`;
+    byId("status").textContent = `${plural(hits.length, "hit", "hits")}, from ${inWords(asked.from)} to ${inWords(asked.to)}`;
     byId("end").replaceChildren();
     this.#begin(asked, sorted.map((one) => by.get(one.id)));
   }
 
   /** Nothing is asked: what lies furthest towards either end. */
   async #ends(asked, signal) {
-    const { modality, filter } = asked;
-    const body = { between: [asked.from, asked.to], k: ENDS, ...(modality ? { modality } : {}), ...(Object.keys(filter).length ? { filter } : {}) };
+    const body = { between: [asked.from, asked.to].map(endOf), k: ENDS, ...narrowed(asked) };
     const { start, end } = await ask(at(asked.collection, "/axis"), { body, signal });
     const first = new Set(start.map((one) => one.id));
     const items = [...start, ...end.filter((one) => !first.has(one.id)).reverse()];
     byId("nothing").hidden = items.length > 0;
     byId("nothing").replaceChildren(...(items.length ? [] : this.#empty(asked)));
-    byId("status").textContent = items.length ? `Furthest towards “${asked.from}” and “${asked.to}”` : "";
+    byId("status").textContent = items.length ? `Furthest towards ${inWords(asked.from)} and ${inWords(asked.to)}` : "";
     byId("end").replaceChildren();
     this.#begin(asked, items);
   }

@@ -52,6 +52,12 @@ export const at = (collection, rest = "") =>
   `v1/collections/${encodeURIComponent(collection)}${rest}`;
 export const itemAt = (collection, id) => at(collection, `/items/${encodeURIComponent(id)}`);
 
+/** Numbers of a kind, as `Float32Array`, that came as base64. */
+export function column(base64, Kind) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  return new Kind(bytes.buffer);
+}
+
 /** An image of an item. Few are loaded at once, so that no question waits behind a hundred of them. */
 export function picture(collection, item, size, alt = "") {
   const path = at(collection, `/thumbnails/${encodeURIComponent(item.id)}?size=${size}`);
