@@ -229,8 +229,7 @@ class Catalog:
         sequence = self.sequence(entry)  # asked first: what is written meanwhile is not mistaken
         found = self._kept.known(entry.uid, sequence, wanted)
         if missing := [key for key in wanted if key not in found]:
-            with self._reading() as connection:
-                read = reads.by_key(connection, entry, missing)
+            read = reads.by_key_at_once(self._engine, entry, missing)
             self._kept.keep(entry.uid, sequence, read)
             found |= read
         return {key: found[key] for key in wanted if key in found}

@@ -10,12 +10,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain, islice
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Engine, Executable, TextClause, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, TextClause, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 
@@ -135,13 +135,13 @@ def insert_rows(
         connection.exec_driver_sql(f"{into} {row} {others}", list(rows[whole:]))
 
 
-def among(connection: Connection, name: str, kind: str) -> str:
+def among(dialect: str, name: str, kind: str) -> str:
     """A subquery for all values of the JSON array that the parameter `name` is.
 
     One parameter for all values: one each would take longer to write than to answer. `kind` is what
     PostgreSQL calls them.
     """
-    return _AMONG[connection.dialect.name].format(name, kind)
+    return _AMONG[dialect].format(name, kind)
 
 
 def listed(values: Iterable[int | str]) -> str:
@@ -171,6 +171,20 @@ def fetched(
     rows: Sequence[Any] = () if result.cursor is None else result.cursor.fetchall()
     result.close()
     return rows
+
+
+def fetched_at_once(engine: Engine, query: str, given: Mapping[str, Any]) -> Sequence[Any]:
+    """All rows of one statement as `plain_rows` gives them; it sees everything at one moment.
+
+    A transaction around it would cost several times as much as finding a few rows. Errors are to be
+    `translated`.
+    """
+    if engine.dialect.name != "sqlite":
+        with reading(engine) as connection:
+            return fetched(connection, text(query), given)
+    with closing(engine.raw_connection()) as raw:
+        rows: Sequence[Any] = raw.execute(query, given).fetchall()
+        return rows
 
 
 def plain_rows(

@@ -10,15 +10,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, String, cast, func, select, text
+from sqlalchemy import Connection, Engine, String, cast, func, select, text
 from sqlalchemy.sql import ColumnElement
 
 from latent.catalog import vector_table
 from latent.catalog.changes import Origin
-from latent.catalog.database import CHUNK, STREAM, among, chunks, fetched, listed
+from latent.catalog.database import (
+    CHUNK,
+    STREAM,
+    among,
+    chunks,
+    fetched,
+    fetched_at_once,
+    listed,
+    translated,
+)
 from latent.catalog.rows import COLUMNS, Condition, Entry, to_item
 from latent.catalog.tables import collections, items
-from latent.errors import UnknownCollectionError
+from latent.errors import StoreError, UnknownCollectionError
 from latent.index.vectors import Keys
 from latent.items import Item
 
@@ -48,11 +57,23 @@ def heads(connection: Connection, entry: Entry) -> tuple[int, int]:
 def by_key(connection: Connection, entry: Entry, keys: Iterable[int]) -> dict[int, Item]:
     """Those of the items that exist, by key, in order of keys."""
     found: dict[int, Item] = {}
-    for chunk in chunks(keys, CHUNK):
-        # A key is one of all collections; told the collection too, SQLite reads all of its rows.
-        query = text(_BY_KEY.format(among(connection, "keys", "bigint")))
-        rows = fetched(connection, query, {"keys": json.dumps(chunk)})
-        found |= with_vectors(connection, entry, [row for row in rows if row[1] == entry.id])
+    query = text(_by_key(connection.dialect.name))
+    for chunk in chunks(keys, STREAM):
+        found |= _joined(fetched(connection, query, {"keys": json.dumps(chunk)}), entry)
+    return found
+
+
+def by_key_at_once(engine: Engine, entry: Entry, keys: Iterable[int]) -> dict[int, Item]:
+    """As `by_key`, for one who holds no transaction; up to `STREAM` at one moment.
+
+    Raises:
+        StoreError: the catalog cannot be read.
+    """
+    found: dict[int, Item] = {}
+    query = _by_key(engine.dialect.name)
+    with translated():
+        for chunk in chunks(keys, STREAM):
+            found |= _joined(fetched_at_once(engine, query, {"keys": json.dumps(chunk)}), entry)
     return found
 
 
@@ -74,7 +95,7 @@ def having(
 def origins(connection: Connection, entry: Entry, ids: Sequence[str]) -> dict[str, Origin]:
     """Source and URI of those of the items that exist, by id."""
     found: dict[str, Origin] = {}
-    its = f"collection_id = :its AND id IN ({among(connection, 'ids', 'text')})"
+    its = f"collection_id = :its AND id IN ({among(connection.dialect.name, 'ids', 'text')})"
     query = text(f"SELECT id, source, uri FROM items WHERE {its}")
     for chunk in chunks(ids, STREAM):
         rows = fetched(connection, query, {"its": entry.id, "ids": listed(chunk)})
@@ -99,4 +120,20 @@ def with_vectors(connection: Connection, entry: Entry, rows: Sequence[Any]) -> d
     return {row[0]: to_item(row, place[row[0]]) for row in rows}
 
 
-_BY_KEY = f"SELECT {', '.join(COLUMNS)} FROM items WHERE key IN ({{}}) ORDER BY key"
+def _by_key(dialect: str) -> str:
+    # A key is one of all collections; told the collection too, SQLite reads all of its rows.
+    columns = ", ".join(f"items.{name}" for name in COLUMNS)
+    return (
+        f"SELECT {columns}, vectors.vector FROM items LEFT JOIN vectors ON vectors.key = items.key"
+        f" WHERE items.key IN ({among(dialect, 'keys', 'bigint')}) ORDER BY items.key"
+    )
+
+
+def _joined(rows: Sequence[Any], entry: Entry) -> dict[int, Item]:
+    """The items of rows that end with their vector, of those that are of the collection."""
+    its = [row for row in rows if row[1] == entry.id]
+    for row in its:
+        if row[-1] is None:
+            raise StoreError(f"the catalog holds no vector for the item with key {row[0]}")
+    vectors = vector_table.to_vectors([row[-1] for row in its], entry.space.dim)
+    return {row[0]: to_item(row, vector) for row, vector in zip(its, vectors, strict=True)}

@@ -93,5 +93,5 @@ def _query(connection: Connection, keys: Keys) -> tuple[TextClause, dict[str, ob
     first, last = int(keys[0]), int(keys[-1])
     if last - first + 1 == len(keys):  # as they come from one load
         return _BETWEEN, {"first": first, "last": last}
-    query = _AMONG.format(among(connection, "keys", "bigint"))
+    query = _AMONG.format(among(connection.dialect.name, "keys", "bigint"))
     return text(query), {"keys": json.dumps(keys.tolist())}

@@ -69,7 +69,8 @@ def keys_of(
 ) -> dict[str, int]:
     """Keys by id of the items that have one of the values in this column."""
     found: dict[str, int] = {}
-    its = f"collection_id = :its AND {column.name} IN ({among(connection, 'values', 'text')})"
+    listing = among(connection.dialect.name, "values", "text")
+    its = f"collection_id = :its AND {column.name} IN ({listing})"
     query = text(f"SELECT id, key FROM items WHERE {its}")
     for chunk in chunks(values, STREAM):
         found.update(fetched(connection, query, {"its": entry.id, "values": listed(chunk)}))
