@@ -133,6 +133,11 @@ def test_open_hits_and_concepts_are_ends_to_sort_between(visit: Visit) -> None:
     assert "blue" in (first.locator("button").first.get_attribute("aria-label") or "")
     assert "red" in (last.locator("button").first.get_attribute("aria-label") or "")
     visit.keep("axis-of-items")
+    page = visit.see("#kind=image&from=id%3Ablue")
+    page.locator("#axis-to").fill("red")
+    page.locator("#axis-to").press("Enter")
+    visit.until("document.getElementById('status').textContent.includes('“red”')")
+    page = visit.see("#kind=image&from=id%3Ablue&to=id%3Ared")
     page.get_by_role("button", name="Say it in words instead").last.click()
     page.locator("#axis-to").wait_for()
     marks = {"yes": ["green", "yellow"], "no": ["red", "blue"]}

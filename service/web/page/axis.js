@@ -26,7 +26,7 @@ export function showAxis(state, change) {
   for (const name of ENDS) {
     const said = state[name], input = byId(`axis-${name}`), chosen = byId(`axis-${name}-item`);
     const isItem = said.startsWith(ITEM);
-    input.hidden = isItem;
+    input.hidden = input.disabled = isItem; // one that is only hidden is still required
     chosen.hidden = !isItem;
     if (isItem) {
       input.value = "";
