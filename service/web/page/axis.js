@@ -30,7 +30,11 @@ export function showAxis(state, change) {
     chosen.hidden = !isItem;
     if (isItem) {
       input.value = "";
-      fill(chosen, ...face(state.collection, endOf(said).id, () => change({ [name]: "" })));
+      fill(chosen, ...face(state.collection, endOf(said).id, () => {
+        change({ [name]: "" });
+        byId("axis").hidden = false; // also where no end is left: it is about to be said
+        input.focus();
+      }));
     } else if (said) input.value = said;
   }
 }
