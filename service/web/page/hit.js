@@ -38,7 +38,8 @@ export async function showHit(state, hits, go) {
       step(-1, "The hit before", "‹"), step(1, "The next hit", "›"),
       el("button", { type: "button", class: "step", "aria-label": "Close", onclick: go.close }, "×")),
     el("div", { class: "body" },
-      shown,
+      el("div", { class: "side" }, shown,
+        el("section", { class: "near", "aria-labelledby": "near-name" }, el("h3", { id: "near-name" }, "Most like it"), around)),
       el("div", { class: "facts" },
         el("div", { class: "ways" },
           el("button", { type: "button", class: "strong", onclick: () => go.more(item) }, "More like this"),
@@ -53,8 +54,7 @@ export async function showHit(state, hits, go) {
         why,
         copies,
         home,
-        facts(item, go))),
-    el("section", { class: "near", "aria-labelledby": "near-name" }, el("h3", { id: "near-name" }, "Most like it"), around));
+        facts(item, go))));
   if (!dialog.open) dialog.showModal();
   byId("hit-name").focus();
   dialog.scrollTop = 0;

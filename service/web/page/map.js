@@ -11,7 +11,8 @@ import { Pace } from "./pace.js";
 import { LEVELS, LIT, Points, RING } from "./points.js";
 import { ask, at, column, picture } from "./service.js";
 
-const CLOSE = 60; // items in sight, from which on they are shown themselves
+const ROOM = 6500; // square pixels for each item, from which on all in sight are shown themselves
+const MOST_SHOWN = 200; // so many of them
 const REACH = 14; // pixels around a point that count as it
 const LEAST = 0.03; // of the map's width is shown at least, where a group is gone into
 
@@ -231,11 +232,11 @@ export class MapView {
   #drawNear(width, height) {
     const { collection, ids, x, y, isText } = this.#loaded;
     const across = width / 2 / this.#unit, down = height / 2 / this.#unit;
-    const seen = [];
-    for (let i = 0; i < ids.length && seen.length <= CLOSE; i++) {
+    const seen = [], close = Math.min(MOST_SHOWN, (width * height) / ROOM);
+    for (let i = 0; i < ids.length && seen.length <= close; i++) {
       if (Math.abs(x[i] - this.#view.x) < across && Math.abs(y[i] - this.#view.y) < down) seen.push(i);
     }
-    const wanted = new Set(seen.length <= CLOSE ? seen : []);
+    const wanted = new Set(seen.length <= close ? seen : []);
     for (const [i, made] of this.#thumbs) {
       if (!wanted.has(i)) {
         made.remove();
