@@ -209,7 +209,8 @@ def _rows(
     how = f"the longest of {len(seen)}, the median {statistics.median(seen):.3f}; another process"
     yield Row(f"{label}: until a put is found", max(seen), "s", how, VISIBLE)
     how = "a new snapshot was taken over" if merged else "no new snapshot was published"
-    yield Row(f"{label}: cores that build snapshots", busy.most, "", how, CORES)
+    # A look each second tells a hundredth of a core, not a thousandth.
+    yield Row(f"{label}: cores that build snapshots", round(busy.most, 2), "", how, CORES)
 
 
 def _watch(writer: Client, reader: Client, seconds: float, seen: list[float]) -> None:

@@ -48,21 +48,33 @@ class Samples:
 
     def __init__(self, matches: Matches) -> None:
         self._matches = matches
-        self._keeping = threading.Lock()
+        self._drawing = threading.Lock()
         self._kept: dict[Modality, _Kept] = {}
 
     def of(self, served: Served, modality: Modality) -> Sample:
         """A sample of the items of one modality."""
-        with self._keeping:
+        kept = self._kept.get(modality)
+        if kept is not None:
+            if kept.is_fresh(served):
+                return kept.sample
+            # To list all keys takes as long as many questions: one of them does it, and those
+            # beside it go by what was drawn before.
+            if not self._drawing.acquire(blocking=False):
+                return kept.sample
+        else:
+            self._drawing.acquire()
+        try:
             kept = self._kept.get(modality)
-        if kept is not None and kept.is_fresh(served):
+            if kept is None or not kept.is_fresh(served):
+                kept = self._kept[modality] = self._drawn(served, modality)
             return kept.sample
+        finally:
+            self._drawing.release()
+
+    def _drawn(self, served: Served, modality: Modality) -> _Kept:
         changes, snapshot = served.index.changes, _snapshot_of(served)
         keys = self._matches.at(served.sequence, None, modality).keys
-        sample = drawn(served.index, keys, SIZE)
-        with self._keeping:
-            self._kept[modality] = _Kept(sample, snapshot, changes)
-        return sample
+        return _Kept(drawn(served.index, keys, SIZE), snapshot, changes)
 
 
 def drawn(index: FaissIndex, keys: Keys, n: int) -> Sample:
