@@ -464,3 +464,18 @@ def test_on_a_phone_the_controls_take_two_lines(visit: Visit) -> None:
     assert len(lines) == 2
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     visit.keep("controls-360")
+
+
+def test_where_there_is_no_collection_words_change_nothing_of_what_is_said(
+    browser: Any, tmp_path: Path
+) -> None:
+    settings = Settings(data=tmp_path / "data", model="colours", threads=2, port=0)
+    with served(settings) as url, visiting(browser, url) as visit:
+        page = visit.see()
+        asked: list[str] = []
+        page.on("request", lambda one: asked.append(one.url))
+        page.fill("#words", "green")
+        page.press("#words", "Enter")
+        visit.until("() => location.hash.includes('green')")
+        assert page.get_by_text("There is no collection yet").is_visible()
+        assert [one for one in asked if "/v1/" in one] == []

@@ -64,6 +64,7 @@ function go(change, { settled = true } = {}) {
 }
 
 function follow(before) {
+  if (!state.collection) return; // there is none, and that is said already
   const changed = Object.keys(EMPTY).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   const isAnew = changed.some((name) => !KEEPS.has(name));
   if (isAnew || !changed.length) show();
@@ -339,14 +340,14 @@ async function begun() {
     failed(error);
     return;
   }
-  if (!collections.length) {
+  state = named(state);
+  if (!state.collection) {
     byId("results").removeAttribute("aria-busy");
     byId("nothing").hidden = false;
     byId("nothing").replaceChildren(el("h2", {}, "There is no collection yet"),
       el("p", {}, "Make one of a folder of yours, and load this page again:"), el("code", {}, "nearfield index ~/Pictures"));
     return;
   }
-  state = named(state);
   await show();
   if (state.teach) showConcepts();
   if (state.item) showItem();
