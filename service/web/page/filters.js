@@ -6,7 +6,7 @@ import { ask, at } from "./service.js";
 
 const LAST = ["size", "modified", "width", "height", "suffix", "format", "name"];
 const HUMAN = { taken_at: "Taken", folder: "Folder", camera: "Camera", suffix: "File type",
-  format: "Format", modified: "File changed", width: "Width", height: "Height", size: "File size",
+  format: "Format", modified: "File changed", width: "Width in pixels", height: "Height in pixels", size: "File size in bytes",
   title: "Title", author: "Author", name: "File name", latitude: "Latitude", longitude: "Longitude",
   altitude: "Altitude" };
 

@@ -143,7 +143,7 @@ function tiers(state, matches, go) {
   if (!matches.length) return [el("p", { class: "small" }, "No copies of it are here.")];
   return Object.entries(TIERS).flatMap(([tier, name]) => {
     const of = matches.filter((one) => one.tier === tier);
-    return of.length ? [el("h3", {}, `${name}: ${plural(of.length, "item", "items")}`), strip(state, of, go)] : [];
+    return of.length ? [el("h3", {}, `${name}: ${of.length.toLocaleString("en")} more`), strip(state, of, go)] : [];
   });
 }
 
