@@ -159,7 +159,10 @@ def request_id_of(request: Request) -> str:
 def _place(given: Mapping[str, object]) -> dict[str, str]:
     """One place of a request that is not as it should be; what was sent is not repeated."""
     location = given.get("loc")
-    where = ".".join(str(step) for step in location) if isinstance(location, tuple) else ""
+    steps = location if isinstance(location, tuple) else ()
+    # Where a value may have several forms, pydantic names the form as a step; `list[float]` is none
+    # that anybody has sent.
+    where = ".".join(str(step) for step in steps if not str(step).startswith("list["))
     where = where if len(where) <= 100 else f"{where[:100]}…"
     message = str(given.get("msg", ""))
     context = given.get("ctx")

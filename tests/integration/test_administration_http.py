@@ -120,7 +120,7 @@ def test_the_last_key_that_can_make_others_stays(client: TestClient) -> None:
     client.headers["X-API-Key"] = make(client, name="ops", scope="admin").json()["key"]
     make(client, name="web")
     assert client.delete("/v1/keys/ops").status_code == 400
-    assert client.delete("/v1/keys/nobody").json()["code"] == "invalid_input"
+    assert client.delete("/v1/keys/nobody").json()["code"] == "missing_key"
     assert len(client.get("/v1/keys").json()["keys"]) == 2
 
 
