@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,7 @@ def with_vectors(connection: Connection, entry: Entry, rows: Sequence[Any]) -> d
     return {row[0]: to_item(row, place[row[0]]) for row in rows}
 
 
+@cache
 def _by_key(dialect: str) -> str:
     # A key is one of all collections; told the collection too, SQLite reads all of its rows.
     columns = ", ".join(f"items.{name}" for name in COLUMNS)

@@ -270,7 +270,7 @@ def _search_base(
         if scope.is_filtered:
             return (_compare_all(scope, query, k, trace) for query in queries)
         return ((_search_flat(scope, query, k), trace) for query in queries)
-    fetch = min(scope.size, 2 * k + 16)
+    fetch = _fetched(scope, k)
     # A filter promises more than the contract does; short codes reach that by looking further.
     least = 2 * base.effort if scope.is_filtered and base.quantisation.is_coarse else base.effort
     plan = plan or choose(
@@ -282,12 +282,17 @@ def _search_base(
     return _walk(scope, queries, k, plan, plan.effort)
 
 
+def _fetched(scope: _Scope, k: int) -> int:
+    """How many candidates are scored exactly, for k that are told."""
+    return min(scope.size, 2 * k + 16)
+
+
 def _walk(
     scope: _Scope, queries: Vectors, k: int, plan: Plan, effort: int
 ) -> Iterator[tuple[list[Neighbour], Trace]]:
     """Walk the graph for each, in one call."""
     base = scope.base
-    wanted = fetch = min(scope.size, 2 * k + 16)
+    wanted = fetch = _fetched(scope, k)
     if base.quantisation.is_coarse:
         wanted = min(scope.size, max(fetch, effort * scope.size // len(base.keys)))
     walked = ask(base, queries, wanted, scope.bits, effort=effort)
