@@ -466,5 +466,5 @@ class Collection:
     def _write(self, change: Change) -> Written:
         """Commit, then take it into the index."""
         written = self._catalog.write(self._entry, change)
-        self._index.take(written, [item.vector for item in change.put])
+        self._index.take(written, change.put)
         return written

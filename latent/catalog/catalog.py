@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 
+import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -213,7 +214,10 @@ class Catalog:
             UnknownCollectionError: the collection was deleted meanwhile.
         """
         with self._writing() as connection:
-            return writes.apply(connection, entry, change, self._words)
+            written = writes.apply(connection, entry, change, self._words)
+        number, changed = written.sequence, np.concatenate([written.keys, written.dropped])
+        self._kept.follow(entry.uid, number - 1, number, changed)
+        return written
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -402,10 +406,14 @@ class Catalog:
         """
         with self._reading() as connection:
             went = gone.since(connection, entry, sequence)
-            its = (items.c.collection_id == entry.id, items.c.sequence > went.since)
-            keys = reads.keys_where(connection, its)
+            if went.is_whole:
+                keys = reads.keys_where(connection, (items.c.collection_id == entry.id,))
+                vectors = vector_table.read(connection, keys, entry.space.dim)
+                return Changes(went.sequence, keys, vectors, went.keys, is_whole=True)
+            keys, are_images = reads.changed_since(connection, entry, sequence)
             vectors = vector_table.read(connection, keys, entry.space.dim)
-        return Changes(went.sequence, keys, vectors, went.keys, is_whole=went.is_whole)
+        self._kept.follow(entry.uid, sequence, went.sequence, np.concatenate([keys, went.keys]))
+        return Changes(went.sequence, keys, vectors, went.keys, are_images=are_images)
 
     def is_followed_from(self, entry: Entry, sequence: int) -> bool:
         """Whether all that was dropped after `sequence` is still known.

@@ -127,7 +127,8 @@ class Everything:
 class Changes:
     """What changed after some sequence: rows to take in, keys to forget, and the sequence now.
 
-    `is_whole`: these are all items there are, whatever was known before.
+    `is_whole`: these are all items there are, whatever was known before. `are_images` says which
+    of the rows are, where it was asked.
     """
 
     sequence: int
@@ -135,3 +136,4 @@ class Changes:
     vectors: Vectors
     dropped: Keys = field(default_factory=lambda: np.empty(0, np.int64))
     is_whole: bool = False
+    are_images: NDArray[np.bool_] | None = None

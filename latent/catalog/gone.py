@@ -10,14 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select, text, update
 
 from latent.catalog import reads
-from latent.catalog.database import CHUNK, chunks
+from latent.catalog.database import CHUNK, chunks, fetched
 from latent.catalog.rows import Entry
 from latent.catalog.tables import collections, tombstones
 from latent.index.vectors import Keys
 
+_WENT = text("SELECT key FROM tombstones WHERE collection_id = :its AND sequence > :number")
 AT_ONCE = 10_000  # tombstones pruned in one transaction, so that no writer waits long
 
 
@@ -43,11 +44,8 @@ def since(connection: Connection, entry: Entry, sequence: int) -> Gone:
     number, pruned = reads.heads(connection, entry)
     if sequence <= 0 or sequence < pruned:
         return Gone(number, 0, True, np.empty(0, np.int64))
-    query = select(tombstones.c.key).where(
-        tombstones.c.collection_id == entry.id, tombstones.c.sequence > sequence
-    )
-    keys = connection.execute(query).scalars().all()
-    return Gone(number, sequence, False, np.array(keys, np.int64))
+    rows = fetched(connection, _WENT, {"its": entry.id, "number": sequence})
+    return Gone(number, sequence, False, np.array([key for (key,) in rows], np.int64))
 
 
 def prune(connection: Connection, entry: Entry, until: int) -> bool:

@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
-from latent.catalog.database import reading, translated
+from latent.catalog.database import fetched_at_once, translated
 from latent.catalog.rows import Entry, to_entry
 from latent.catalog.tables import collections
+
+_ALL = f"SELECT {', '.join(column.name for column in collections.c)} FROM collections ORDER BY name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,9 @@ class Heads:
         return kept.entries
 
     def _read(self) -> dict[str, Entry]:
-        with reading(self._engine) as connection:
-            rows = connection.execute(select(collections).order_by(collections.c.name)).all()
-        return {row.uid: to_entry(row) for row in rows}
+        with translated():
+            entries = map(to_entry, fetched_at_once(self._engine, _ALL, {}))
+            return {entry.uid: entry for entry in entries}
 
 
 class _Moments(threading.local):

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, String, cast, func, select, text
 from sqlalchemy.sql import ColumnElement
 
@@ -27,10 +28,13 @@ from latent.catalog.database import (
     translated,
 )
 from latent.catalog.rows import COLUMNS, Condition, Entry, to_item
-from latent.catalog.tables import collections, items
+from latent.catalog.tables import items
 from latent.errors import StoreError, UnknownCollectionError
 from latent.index.vectors import Keys
-from latent.items import Item
+from latent.items import Item, Modality
+
+_HEADS = text("SELECT sequence, pruned FROM collections WHERE uid = :uid")
+_CHANGED = text("SELECT key, modality FROM items WHERE collection_id = :its AND sequence > :number")
 
 
 def sequence(connection: Connection, entry: Entry) -> int:
@@ -48,11 +52,25 @@ def heads(connection: Connection, entry: Entry) -> tuple[int, int]:
     Raises:
         UnknownCollectionError: the collection was deleted meanwhile.
     """
-    query = select(collections.c.sequence, collections.c.pruned)
-    row = connection.execute(query.where(collections.c.uid == entry.uid)).one_or_none()
-    if row is None:
+    rows = fetched(connection, _HEADS, {"uid": entry.uid})
+    if not rows:
         raise UnknownCollectionError(entry.name)
-    return int(row.sequence), int(row.pruned)
+    ((number, pruned),) = rows
+    return int(number), int(pruned)
+
+
+def changed_since(
+    connection: Connection, entry: Entry, number: int
+) -> tuple[Keys, NDArray[np.bool_]]:
+    """The keys that were written after a number of the sequence, ascending, and which are images.
+
+    Not those of a whole collection: it has too many.
+    """
+    rows = fetched(connection, _CHANGED, {"its": entry.id, "number": number})
+    keys = np.array([key for key, _ in rows], np.int64)
+    are_images = np.array([modality == Modality.IMAGE.value for _, modality in rows], np.bool_)
+    order = np.argsort(keys)  # here: told to do it, SQLite might go through all by key
+    return keys[order], are_images[order]
 
 
 def by_key(connection: Connection, entry: Entry, keys: Iterable[int]) -> dict[int, Item]:

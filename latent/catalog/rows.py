@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import Row, text
@@ -123,15 +124,19 @@ def to_source(row: Row[Any]) -> Source:
     return Source(row.path, row.size, row.mtime_ns, row.content_hash, *why)
 
 
+@cache  # few differ, and all are read again whenever somebody has written
+def _space_in(cell: str) -> Space:
+    return to_space(exact_json.read(cell))
+
+
 def to_space(stored: dict[str, Any]) -> Space:
     """The space as it was stored with its collection."""
     modalities = frozenset(Modality(name) for name in stored["modalities"])
     return Space(stored["model"], stored["dim"], stored["fingerprint"], modalities)
 
 
-def to_entry(row: Row[Any]) -> Entry:
-    """The collection a row holds."""
-    space = to_space(row.space)
-    return Entry(
-        row.id, row.uid, row.name, space, row.sequence, row.quantisation, pruned=row.pruned
-    )
+def to_entry(row: Sequence[Any]) -> Entry:
+    """The collection that a plain row of `collections` holds, in the order of its columns."""
+    key, uid, name, said, sequence, pruned, quantisation = row
+    space = _space_in(said) if isinstance(said, str) else to_space(said)
+    return Entry(key, uid, name, space, sequence, quantisation, pruned=pruned)

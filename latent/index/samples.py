@@ -20,7 +20,7 @@ from latent.items import Modality, Vectors
 SIZE = 512
 """Items in a sample: the deviation of scores is known to about 3 %."""
 PART = 20
-"""A sample is drawn anew when more than one in so many items have changed since."""
+"""A sample is drawn anew when more than one in so many items of its modality have changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class _Kept:
     snapshot: int
     changes: int
 
-    def is_fresh(self, served: Served) -> bool:
+    def is_fresh(self, served: Served, modality: Modality) -> bool:
         if _snapshot_of(served) != self.snapshot:
             return False
-        return PART * (served.index.changes - self.changes) <= self.sample.items
+        return PART * (served.changes[modality] - self.changes) <= self.sample.items
 
 
 class Samples:
@@ -55,7 +55,7 @@ class Samples:
         """A sample of the items of one modality."""
         kept = self._kept.get(modality)
         if kept is not None:
-            if kept.is_fresh(served):
+            if kept.is_fresh(served, modality):
                 return kept.sample
             # To list all keys takes as long as many questions: one of them does it, and those
             # beside it go by what was drawn before.
@@ -65,14 +65,14 @@ class Samples:
             self._drawing.acquire()
         try:
             kept = self._kept.get(modality)
-            if kept is None or not kept.is_fresh(served):
+            if kept is None or not kept.is_fresh(served, modality):
                 kept = self._kept[modality] = self._drawn(served, modality)
             return kept.sample
         finally:
             self._drawing.release()
 
     def _drawn(self, served: Served, modality: Modality) -> _Kept:
-        changes, snapshot = served.index.changes, _snapshot_of(served)
+        changes, snapshot = served.changes[modality], _snapshot_of(served)
         keys = self._matches.at(served.sequence, None, modality).keys
         return _Kept(drawn(served.index, keys, SIZE), snapshot, changes)
 

@@ -30,7 +30,7 @@ from latent.index.questions import InWords, questions_for
 from latent.index.recall import Contract
 from latent.index.snapshot import Snapshot
 from latent.index.vectors import Keys
-from latent.items import JSON, Modality, Vector, Vectors
+from latent.items import JSON, Item, Modality, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,34 @@ class Served:
         self.snapshot = snapshot
         self.sequence = snapshot.sequence if snapshot else 0
         self.index = FaissIndex(snapshot.base if snapshot else empty_base(dim))
+        self.changes = dict.fromkeys(Modality, 0)
+        """How many items of a modality came, or may have been replaced or dropped."""
 
     def take(self, changes: Changes) -> None:
         """Take in what changed since, or everything there is."""
         if changes.is_whole and self.sequence:
             self.snapshot, self.index = None, FaissIndex(empty_base(self.index.dim))
+        before = len(self.index)
         if len(changes.keys):
             self.index.add(changes.keys, changes.vectors)
+        came = len(self.index) - before
         if len(changes.dropped):
             self.index.drop(changes.dropped)
+        self._count(changes, came)
         self.sequence = changes.sequence
+
+    def _count(self, changes: Changes, came: int) -> None:
+        every = len(changes.keys)
+        images = texts = every
+        if changes.are_images is not None:
+            images = int(np.count_nonzero(changes.are_images))
+            texts = every - images
+        other = every - came + len(changes.dropped)  # they may have been of either modality
+        now = self.changes
+        self.changes = {
+            Modality.IMAGE: now[Modality.IMAGE] + images + other,
+            Modality.TEXT: now[Modality.TEXT] + texts + other,
+        }
 
     def described(self) -> dict[str, JSON]:
         """How it is searched: in `Summary.index`. A recall that was not measured is null."""
@@ -118,14 +136,24 @@ class ServedIndex:
         served = self._served
         return 0 if served is None else served.sequence
 
-    def take(self, written: Written, put: Sequence[Vector]) -> None:
+    def take(self, written: Written, put: Sequence[Item]) -> None:
         """Take in a write of our own; if others wrote between, the next search does."""
         self._acknowledged.rise_to(written.sequence)
         with self._following:
             served = self._served
             if served is not None and written.sequence == served.sequence + 1:
-                vectors = np.stack(put) if put else np.empty((0, self._space.dim), np.float32)
-                served.take(Changes(written.sequence, written.keys, vectors, written.dropped))
+                rows = [item.vector for item in put]
+                vectors = np.stack(rows) if rows else np.empty((0, self._space.dim), np.float32)
+                are_images = np.array([item.modality is Modality.IMAGE for item in put], np.bool_)
+                served.take(
+                    Changes(
+                        written.sequence,
+                        written.keys,
+                        vectors,
+                        written.dropped,
+                        are_images=are_images,
+                    )
+                )
 
     def stop(self) -> None:
         """Give up a snapshot that is being made, and make none any more."""

@@ -36,11 +36,12 @@ class Listed(Matches):
         return Match(sequence, self.served.index.keys())
 
 
-def put(served: Served, count: int) -> None:
+def put(served: Served, count: int, *, are_images: bool | None = None) -> None:
     first = len(served.index)
     keys = np.arange(first + 1, first + count + 1, dtype=np.int64)
     rows = np.tile(np.eye(DIM, dtype=np.float32), (count // DIM + 1, 1))[:count]
-    served.take(Changes(served.sequence + 1, keys, rows, np.empty(0, np.int64)))
+    told = None if are_images is None else np.full(count, are_images)
+    served.take(Changes(served.sequence + 1, keys, rows, are_images=told))
 
 
 @pytest.fixture
@@ -59,6 +60,29 @@ def test_a_sample_is_kept_until_a_twentieth_has_changed(served: Served) -> None:
     put(served, 1)
     assert samples.of(served, Modality.IMAGE).items == 43
     assert listed.asked == 2
+
+
+def test_items_of_the_other_modality_do_not_make_a_sample_old(served: Served) -> None:
+    listed = Listed(served)
+    samples = Samples(listed)
+    first = samples.of(served, Modality.TEXT)
+    put(served, 30, are_images=True)
+    assert samples.of(served, Modality.TEXT) is first
+    put(served, 3, are_images=False)
+    assert samples.of(served, Modality.TEXT).items == 73
+
+
+def test_what_is_replaced_or_dropped_may_have_been_of_either_modality(served: Served) -> None:
+    listed = Listed(served)
+    samples = Samples(listed)
+    rows = np.eye(DIM, dtype=np.float32)[:3]
+    for change in (
+        Changes(2, np.array([1, 2, 3]), rows, are_images=np.ones(3, np.bool_)),
+        Changes(3, np.empty(0, np.int64), rows[:0], np.array([1, 2, 3])),
+    ):
+        before = samples.of(served, Modality.TEXT)
+        served.take(change)
+        assert samples.of(served, Modality.TEXT) is not before
 
 
 def test_others_go_by_the_older_sample_while_one_draws_anew(served: Served) -> None:
