@@ -65,13 +65,14 @@ def unit_rows(vectors: Vectors, dim: int) -> Vectors:
             f"a vector has {rows.shape[-1]} dimensions, but this space has {dim}"
         )
     lengths = _lengths(rows)
+    are_unit = np.abs(lengths - 1) <= ROUNDED
+    if are_unit.all():
+        return np.ascontiguousarray(rows)
     if not np.isfinite(lengths).all():
         raise InputError("a vector holds NaN or infinity")
     if (lengths == 0).any():
         raise InputError("a vector is all zeros, which points nowhere")
-    lengths[np.abs(lengths - 1) <= ROUNDED] = 1
-    if (lengths == 1).all():
-        return np.ascontiguousarray(rows)
+    lengths[are_unit] = 1
     unit: Vectors = np.ascontiguousarray(rows / lengths, dtype=np.float32)
     return unit
 

@@ -150,11 +150,11 @@ class SearchDesk(Desk):
                     answer = ended(plan, [])
                     return lambda: answer
                 embedder = store.embedder_for(plan.collection)
-            alone = self.state.door.count <= 1
-            placed = self.state.placer.now(embedder, plan.things, self.timings, is_alone=alone)
-            if placed is None:
-                return embedder, plan
-            answer = ended(plan, placed)
+                alone = self.state.door.count <= 1
+                placed = self.state.placer.now(embedder, plan.things, self.timings, is_alone=alone)
+                if placed is None:
+                    return embedder, plan
+                answer = ended(plan, placed)
             return lambda: answer
 
         def ended(plan: Plan, placed: Sequence[Vector]) -> R:

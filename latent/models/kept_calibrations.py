@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -84,5 +84,10 @@ def _read(path: Path, _changed: int) -> Kept | None:
 
 
 def _path(space: Space, settings: Settings) -> Path:
-    name = hashlib.sha256(space.fingerprint.encode()).hexdigest()[:32]
-    return settings.data / FOLDER / f"{name}.json"
+    return _path_in(settings.data, space.fingerprint)
+
+
+@cache
+def _path_in(data: Path, fingerprint: str) -> Path:
+    name = hashlib.sha256(fingerprint.encode()).hexdigest()[:32]
+    return data / FOLDER / f"{name}.json"

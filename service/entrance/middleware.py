@@ -5,6 +5,7 @@ Plain ASGI, so that nothing is buffered on the way. Knows nothing about what req
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -64,7 +65,9 @@ class Requests:
                 response = problem(INTERNAL, detail, request_id)
                 await response(scope, receive, send_marked)
         finally:
-            self._report(scope, status or 499, time.perf_counter() - started)
+            # The answer is sent when this task is done: what is told of it can wait until then.
+            seconds = time.perf_counter() - started
+            asyncio.get_running_loop().call_soon(self._report, scope, status or 499, seconds)
             REQUEST_ID.reset(token)
 
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
