@@ -42,6 +42,33 @@ def test_a_hash_is_that_of_imagehash(seed: int) -> None:
     assert picture_hash(grey) == str(imagehash.phash(grey, hash_size=16))
 
 
+@pytest.mark.parametrize("size", [(60, 45), (176, 176), (120, 250)])
+def test_the_hash_of_a_resized_picture_is_that_of_imagehash_but_for_rounding(
+    size: tuple[int, int],
+) -> None:
+    """ImageHash rounds to whole grey levels where it resizes; here nothing is rounded."""
+    pictures = [drawn(seed, size).convert("L") for seed in range(20)]
+    theirs = [str(imagehash.phash(picture, hash_size=16)) for picture in pictures]
+    bits = [
+        apart(picture_hash(picture), other).upright * 256
+        for picture, other in zip(pictures, theirs, strict=True)
+    ]
+    assert max(bits) <= 8
+    assert np.mean(bits) < 3
+
+
+def test_a_panorama_keeps_its_hash_nearly_when_it_is_made_smaller() -> None:
+    picture = drawn(5, (4800, 150))
+    assert apart(picture_hash(picture), picture_hash(picture.resize((1200, 75)))).upright < 0.08
+
+
+def test_a_picture_of_fine_stripes_alone_is_not_flat() -> None:
+    """Its low frequencies alone would not tell it from one colour."""
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, ::2] = 255
+    assert picture_hash(Image.fromarray(stripes)) != FLAT
+
+
 def test_frequencies_that_are_not_there_are_no_matter_of_rounding() -> None:
     half = np.asarray(drawn(4, (32, 64)).convert("L"))
     mirrored = np.hstack([half, half[:, ::-1]])
