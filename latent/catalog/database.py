@@ -29,6 +29,7 @@ STREAM = 2_000
 TOGETHER = 2_048  # rows that one statement inserts; SQLite takes 32,766 parameters or more
 PAGE = 8_192  # bytes: vectors of 384 and 512 numbers leave little of it empty
 LOG = 4_000  # pages of the log, 32 MB, before they are copied: pages change often in a load
+UNWRITTEN = 4_000  # pages that a transaction may have changed before it writes any of them
 PATIENCE_MS = 10_000  # how long a writer waits for its turn
 
 # Unescaped, because SQLite before 3.45 compares names as they are written; NaN is no JSON.
@@ -234,6 +235,7 @@ def _teach_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute(f"PRAGMA wal_autocheckpoint={LOG}")
+        cursor.execute(f"PRAGMA cache_spill={UNWRITTEN}")
         cursor.close()
         connection.create_function(WITHIN, 3, geo.is_within, deterministic=True)
 

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     Connection,
     Select,
@@ -27,7 +26,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.sql import TableClause
 
 from latent.catalog import keywords
-from latent.catalog.database import CHUNK, STREAM, chunks, reason_of
+from latent.catalog.database import CHUNK, STREAM, chunks, insert_rows, reason_of
 from latent.catalog.keywords import Asked
 from latent.catalog.rows import Condition, Entry
 from latent.catalog.tables import items
@@ -46,7 +45,7 @@ class WordTable(ABC):
 
     @abstractmethod
     def put(self, connection: Connection, entry: Entry, contents: Mapping[int, str]) -> None:
-        """Keep contents by key, in the place of those kept before."""
+        """Keep contents by key, of keys that none are kept for."""
 
     @abstractmethod
     def drop(self, connection: Connection, entry: Entry, keys: Sequence[int]) -> None:
@@ -107,11 +106,9 @@ class SqliteWords(WordTable):
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS words_{entry.uid}")
 
     def put(self, connection: Connection, entry: Entry, contents: Mapping[int, str]) -> None:
-        if contents:  # in one statement, for the reason that `insert_rows` gives
-            sql = f"INSERT OR REPLACE INTO words_{entry.uid} (rowid, content)"
-            each = "SELECT value ->> 0, value ->> 1 FROM json_each(:rows)"
-            rows = orjson.dumps(list(contents.items())).decode()
-            connection.execute(text(f"{sql} {each}"), {"rows": rows})
+        # Not OR REPLACE: FTS5 would look for each key in two tables before it takes it.
+        name, columns = f"words_{entry.uid}", ("rowid", "content")
+        insert_rows(connection, name, columns, list(contents.items()))
 
     def drop(self, connection: Connection, entry: Entry, keys: Sequence[int]) -> None:
         if keys:
@@ -166,7 +163,6 @@ class PostgresqlWords(WordTable):
         connection.execute(delete(_words).where(_words.c.collection_id == entry.id))
 
     def put(self, connection: Connection, entry: Entry, contents: Mapping[int, str]) -> None:
-        self.drop(connection, entry, list(contents))
         if contents:
             rows = [
                 {"key": key, "collection_id": entry.id, "content": one}

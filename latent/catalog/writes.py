@@ -6,7 +6,7 @@ Knows nothing about how the transaction is held; `catalog` does.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -53,9 +53,11 @@ def apply(connection: Connection, entry: Entry, change: Change, words: WordTable
     paths = {*change.replace, *change.forget}
     going |= keys_of(connection, entry, items.c.source, paths)
     gone = sorted(key for item_id, key in going.items() if item_id not in put)
-    words.drop(connection, entry, gone)
+    keys = keys_of(connection, entry, items.c.id, put)
+    words.drop(connection, entry, [*gone, *keys.values()])
     _bury(connection, entry, number, gone)
-    keys = _put(connection, entry, number, put)
+    keys |= _new_keys(connection, [item_id for item_id in put if item_id not in keys])
+    _put(connection, entry, number, [(keys[item_id], item) for item_id, item in put.items()])
     words.put(connection, entry, {keys[i]: keywords.content_of(put[i]) for i in put})
     if put:
         fields.learn(connection, entry, (item.metadata for item in put.values()))
@@ -87,27 +89,30 @@ def _bury(connection: Connection, entry: Entry, number: int, keys: Sequence[int]
         )
 
 
+def _new_keys(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Keys that no item has had, by id."""
+    if not ids:
+        return {}
+    last = connection.execute(
+        update(numbers)
+        .where(numbers.c.name == "key")
+        .values(value=numbers.c.value + len(ids))
+        .returning(numbers.c.value)
+    ).scalar_one()
+    return dict(zip(ids, range(last - len(ids) + 1, last + 1), strict=True))
+
+
 def _put(
-    connection: Connection, entry: Entry, number: int, put: Mapping[str, Item]
-) -> dict[str, int]:
-    keys = keys_of(connection, entry, items.c.id, put)
-    new = [item_id for item_id in put if item_id not in keys]
-    if new:
-        last = connection.execute(
-            update(numbers)
-            .where(numbers.c.name == "key")
-            .values(value=numbers.c.value + len(new))
-            .returning(numbers.c.value)
-        ).scalar_one()
-        keys |= dict(zip(new, range(last - len(new) + 1, last + 1), strict=True))
-    vectors = {item_id: vector_table.stored(item.vector) for item_id, item in put.items()}
+    connection: Connection, entry: Entry, number: int, put: Sequence[tuple[int, Item]]
+) -> None:
+    """Keep items by key, in the place of those kept before."""
+    vectors = [(key, vector_table.stored(item.vector)) for key, item in put]
     rows = [
-        to_plain_row(item, entry, number, key=keys[item_id], vector=vectors[item_id])
-        for item_id, item in put.items()
+        to_plain_row(item, entry, number, key=key, vector=vector)
+        for (key, item), (_, vector) in zip(put, vectors, strict=True)
     ]
     insert_rows(connection, items.name, COLUMNS, rows, others=_REPLACE)
-    vector_table.put(connection, [(keys[item_id], vectors[item_id]) for item_id in put])
-    return keys
+    vector_table.put(connection, vectors)
 
 
 def _remember(connection: Connection, entry: Entry, change: Change) -> None:
