@@ -479,3 +479,96 @@ def test_where_there_is_no_collection_words_change_nothing_of_what_is_said(
         visit.until("() => location.hash.includes('green')")
         assert page.get_by_text("There is no collection yet").is_visible()
         assert [one for one in asked if "/v1/" in one] == []
+
+
+def test_going_back_does_not_open_what_was_closed(visit: Visit) -> None:
+    page = visit.see()
+    page.locator("#words").fill("green")
+    status(visit, "2 hits")
+    page.locator(f"{CARD}[aria-label^='Photo green']").click()
+    page.locator("#hit h2").wait_for()
+    page.keyboard.press("ArrowRight" if names(page)[0].startswith("Photo") else "ArrowLeft")
+    visit.until("location.hash.includes('item=notes')")
+    page.keyboard.press("Escape")
+    visit.until("!location.hash.includes('item=')")
+    page.go_back()
+    visit.until("!location.hash.includes('green')")
+    assert not page.locator("#hit").is_visible()
+
+
+def test_a_hit_that_came_by_its_address_is_closed_to_the_hits_around_it(visit: Visit) -> None:
+    page = visit.see("#q=green&item=green")
+    page.locator("#hit h2").wait_for()
+    page.go_back()
+    visit.until("!document.getElementById('hit').open")
+    assert "q=green" in page.url
+    page.go_back()
+    assert page.url == "about:blank"
+
+
+def test_of_what_is_merely_like_a_picture_there_is_no_verdict(visit: Visit) -> None:
+    page = visit.see("#p=1%3Aid%3Ared&kind=text")
+    status(visit, "The nearest first")
+    assert not page.locator("#nothing").is_visible()
+    assert page.locator(CARD).count() == 2
+    visit.see("#p=1%3Aid%3Ared&q=zebra&kind=text")
+    status(visit, "No match")
+
+
+def test_a_text_that_is_part_of_a_question_is_not_asked_for_as_a_picture(visit: Visit) -> None:
+    page = visit.see("#p=1%3Aid%3Anotes%2F1&p=0.5%3Aid%3Agreen")
+    page.locator("#parts .thumb.text").wait_for()  # an error in the console would fail the visit
+    page.locator("#parts .thumb img.here").wait_for()
+    assert page.locator("#parts .thumb").count() == 2
+
+
+def test_fields_stay_while_one_narrows_and_count_nothing(visit: Visit) -> None:
+    fields = "[...document.querySelectorAll('#filters details')].map(one => one.dataset.field)"
+    page = visit.see()
+    before = page.evaluate(fields)
+    assert "folder" in before or "width" in before
+    page.locator("[data-filter='author=Ada']").check()
+    status(visit, "1 item")
+    assert page.evaluate(fields) == before
+    ben = page.locator("#filters details[data-field=author] label", has_text="Ben")
+    assert ben.locator(".count").inner_text() == "1"  # as if it were not filtered by itself
+    page.get_by_role("button", name="Photos", exact=True).click()
+    page.wait_for_selector("#nothing h2")
+    assert page.evaluate(fields) == before
+    assert ben.locator(".count").inner_text() == "0"
+    visit.keep("filters-narrow")
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_the_buttons_of_an_open_hit_stay_in_one_place(visit: Visit, size: tuple[int, int]) -> None:
+    visit.page.set_viewport_size({"width": size[0], "height": size[1]})
+    page = visit.see("#item=red")
+    page.locator("#hit .near .strip li").first.wait_for()
+    ways = page.locator("#hit").get_by_role("button", name="More like this")
+    place = ways.bounding_box()
+    visit.keep(f"hit-{size[0]}")
+    seen = set()
+    for _ in range(9):
+        page.keyboard.press("ArrowRight")
+        page.locator("#hit .near .strip li").first.wait_for()
+        seen.add(page.locator("#hit h2").inner_text())
+        assert ways.bounding_box() == place
+    assert {"2", "green.png"} <= seen
+
+
+def test_a_map_that_nobody_makes_any_more_is_told(visit: Visit) -> None:
+    left: dict[str, Any] = {"collection": "main", "state": "none", "building": None, "map": None}
+    asked: list[str] = []
+
+    def answer(route: Any) -> None:
+        is_begun = route.request.method == "POST"
+        asked.append(route.request.method)
+        route.fulfill(json={**left, "state": "building" if is_begun else "none"})
+
+    page = visit.see("#view=map")
+    page.route(re.compile(r"/map(\?points=false)?$"), answer)
+    page.get_by_role("button", name="Make a map").click()
+    page.get_by_text("Nobody is making it any more").wait_for()
+    page.wait_for_timeout(1000)  # as long as more than one look takes
+    assert asked == ["POST", "GET"]
+    assert page.get_by_role("button", name="Make a map").is_enabled()

@@ -68,6 +68,10 @@ export function question(state) {
   return parts.length === 1 && parts[0].weight > 0 ? { ...parts[0], weight: 1 } : parts;
 }
 
+/** Whether something is named, which may not be there at all; of what is merely like a picture, something is always the nearest. */
+export const isNamed = ({ words, parts }) =>
+  Boolean(words.trim()) || parts.some((one) => (one.text || one.concept) && one.weight > 0);
+
 /** What a request is narrowed to. */
 export const narrowed = ({ modality, filter, concepts, area }) => ({
   ...(modality ? { modality } : {}),

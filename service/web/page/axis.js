@@ -1,7 +1,8 @@
 // The ends of an axis that things are sorted along: words, a concept, or an item. Knows no hits.
 
 import { byId, el, fill } from "./elements.js";
-import { ask, at, picture } from "./service.js";
+import { ask, at } from "./service.js";
+import { thumb } from "./thumb.js";
 
 const ITEM = "id:", CONCEPT = "concept:"; // as at a prompt
 const ENDS = ["from", "to"];
@@ -44,9 +45,7 @@ export const saidIn = (state) => Object.fromEntries(ENDS.map((name) =>
   [name, state[name].startsWith(ITEM) ? state[name] : byId(`axis-${name}`).value.trim()]));
 
 function face(collection, id, away) {
-  const holder = el("span", { class: "thumb", title: id });
-  holder.append(picture(collection, { id }, 128, `Item ${id}`), el("span", { class: "text-item", "aria-hidden": true }, "¶"));
-  return [holder, el("button", { type: "button", class: "away", "aria-label": "Say it in words instead", onclick: away }, "×")];
+  return [thumb(collection, id), el("button", { type: "button", class: "away", "aria-label": "Say it in words instead", onclick: away }, "×")];
 }
 
 /** Offer the concepts of a collection as ends. */

@@ -2,7 +2,7 @@
 
 import { dataUrl, short } from "./address.js";
 import { byId, el } from "./elements.js";
-import { picture } from "./service.js";
+import { thumb } from "./thumb.js";
 
 const SIDE = 224; // pixels of the shorter side: as many as most models look at
 const QUALITY = 0.7;
@@ -72,8 +72,5 @@ function face(state, part) {
   if (part.concept) return el("span", { class: "said concept" }, part.concept);
   if (part.text) return el("span", { class: "said" }, part.text);
   if (part.image) return el("img", { src: dataUrl(part.image), alt: "A picture of yours" });
-  const holder = el("span", { class: "thumb", title: part.id });
-  holder.append(picture(state.collection, { id: part.id }, 128, `Item ${part.id}`));
-  holder.append(el("span", { class: "text-item", "aria-hidden": true }, "¶"));
-  return holder;
+  return thumb(state.collection, part.id);
 }

@@ -22,6 +22,7 @@ export function building(collection, { name, isBuilding, isWanted, done }) {
       if (!isWanted()) return;
       if (state === "ready") break;
       if (state === "failed") throw new Error(now.failure);
+      if (state === "none") throw new Error("Nobody is making it any more: the service was started anew meanwhile. Make it again.");
       said.textContent = now ? `${STEPS[now.step] ?? now.step} …` : "";
       bar.value = now?.done ?? 0;
       await new Promise((next) => { setTimeout(next, WAIT); });

@@ -1,6 +1,6 @@
 // Filters from what the metadata of a collection holds: values with counts, ranges, dates.
 
-import { narrowed } from "./address.js";
+import { isNarrow, narrowed } from "./address.js";
 import { byId, el, fill, plural } from "./elements.js";
 import { ask, at } from "./service.js";
 
@@ -12,27 +12,38 @@ const HUMAN = { taken_at: "Taken", folder: "Folder", camera: "Camera", suffix: "
 
 export const humanly = (field) => HUMAN[field] ?? field.replaceAll("_", " ");
 
-/** What the fields hold for this filter; each field that is filtered by, as if it were not. */
+/**
+ * What all fields of the collection hold for this filter; each field that is filtered by, as if it were not.
+ * What nothing has any more is told with 0, so that no field goes away while one narrows.
+ */
 export async function facets(state, signal) {
-  const load = (filter) => {
-    const given = new URLSearchParams({ values: 12 });
-    if (Object.keys(filter).length) given.set("filter", JSON.stringify(filter));
-    for (const [name, value] of Object.entries(narrowed(state))) {
-      if (name !== "filter") given.set(name, typeof value === "string" ? value : JSON.stringify(value));
-    }
-    return ask(at(state.collection, `/facets?${given}`), { signal });
+  const load = (given) => {
+    const said = new URLSearchParams({ values: 12 });
+    for (const [name, value] of Object.entries(given)) said.set(name, typeof value === "string" ? value : JSON.stringify(value));
+    return ask(at(state.collection, `/facets?${said}`), { signal });
   };
-  const filtered = Object.keys(state.filter);
-  const [all, ...others] = await Promise.all([
-    load(state.filter),
-    ...filtered.map((field) => load(without(state.filter, field))),
+  const given = narrowed(state), filtered = Object.keys(state.filter);
+  const [whole, left, ...others] = await Promise.all([
+    load({}),
+    isNarrow(state) ? load(given) : null,
+    ...filtered.map((field) => load(narrowed({ ...state, filter: without(state.filter, field) }))),
   ]);
-  const fields = all.fields.filter((one) => !filtered.includes(one.field));
-  filtered.forEach((field, i) => {
-    const found = others[i].fields.find((one) => one.field === field);
-    if (found) fields.push(found);
+  if (!left) return { ...whole, whole };
+  const fields = whole.fields.map((one) => {
+    const from = filtered.includes(one.field) ? others[filtered.indexOf(one.field)] : left;
+    return kept(one, from.fields.find((other) => other.field === one.field));
   });
-  return { ...all, fields };
+  return { ...left, fields, whole };
+}
+
+/** A field of the whole collection with the counts that are left of it. */
+function kept(whole, left) {
+  const counts = new Map((left?.values ?? []).map(({ value, count }) => [value, count]));
+  const values = whole.values.map(({ value }) => ({ value, count: counts.get(value) ?? 0 }));
+  const isNew = ({ value }) => !whole.values.some((one) => one.value === value);
+  const none = whole.steps?.map((step) => ({ ...step, count: 0 }));
+  return { ...whole, items: left?.items ?? 0, others: left?.others ?? 0,
+    values: [...values, ...(left?.values ?? []).filter(isNew)], steps: left?.steps?.length ? left.steps : none };
 }
 
 export const without = (filter, field) =>
@@ -52,8 +63,9 @@ export function showFilters(state, found, change) {
   const open = new Set([...room.querySelectorAll("details")].filter((one) => one.open).map((one) => one.dataset.field));
   const known = new Set([...room.querySelectorAll("details")].map((one) => one.dataset.field));
   const held = document.activeElement?.dataset?.filter;
+  const telling = new Set(found.whole.fields.filter((one) => tells(one, found.whole.items)).map((one) => one.field));
   const useful = found.fields
-    .filter((one) => state.filter[one.field] !== undefined || tells(one, found.items))
+    .filter((one) => state.filter[one.field] !== undefined || telling.has(one.field))
     .sort((a, b) => rank(a) - rank(b));
   fill(room,
     el("h2", {}, "Filters"),
@@ -84,7 +96,7 @@ function values(state, facet, change) {
     change(left.length ? { ...rest, [facet.field]: { $in: left } } : rest);
   };
   return el("div", { class: "values", role: "group", "aria-label": humanly(facet.field) },
-    rows.map(({ value, count }) => el("label", {},
+    rows.map(({ value, count }) => el("label", { class: count ? "" : "none" },
       el("input", {
         type: "checkbox", checked: chosen.includes(value), "data-filter": `${facet.field}=${value}`,
         onchange: (event) => put(value, event.target.checked),

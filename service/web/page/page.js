@@ -50,6 +50,9 @@ const map = new MapView({
 
 const KEEPS = new Set(["item", "view", "why", "group", "teach"]); // what these change, the hits do not
 
+/** Steps back from here to where no hit was open; 0 where none is, nothing where nobody counted. */
+const inside = () => history.state?.inside;
+
 /** Change the state; `settled: false` while something is still being moved or typed. */
 function go(change, { settled = true } = {}) {
   const before = state;
@@ -57,10 +60,16 @@ function go(change, { settled = true } = {}) {
   if (Object.keys(change).some((name) => !KEEPS.has(name)) && !("all" in change)) state.all = false;
   const address = write(state), what = String(Object.keys(change));
   // What is typed or moved is one step back, however many changes it had.
-  if (moving === what || address === location.hash) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  if (moving === what || address === location.hash) history.replaceState(history.state, "", address);
+  else history.pushState({ inside: state.item ? (inside() ?? 0) + 1 : 0 }, "", address);
   moving = settled ? "" : what;
   follow(before);
+}
+
+/** Close what is open by going back to before it was opened: going back once more does not open it again. */
+function leave() {
+  if (inside()) history.go(-inside());
+  else go({ item: "" });
 }
 
 function follow(before) {
@@ -99,7 +108,7 @@ function show() {
   document.title = state.words ? `${state.words} – Nearfield` : "Nearfield";
   byId("meanings").hidden = !question(state);
   showAxis(state, go);
-  search.run(state, narrow);
+  return search.run(state, narrow);
 }
 
 function shown(asked, items, areMeant) {
@@ -178,7 +187,7 @@ async function showItem() {
       within: (folder) => go({ ...bare(), filter: { folder: { $in: [folder] } } }),
     });
   } catch (error) {
-    go({ item: "" });
+    leave();
     failed(error);
   }
 }
@@ -187,7 +196,7 @@ async function showItem() {
 const bare = () => ({ ...EMPTY, collection: state.collection });
 
 byId("hit").addEventListener("close", () => {
-  if (state.item) go({ item: "" });
+  if (state.item) leave();
   const place = grid.items.findIndex((one) => one.id === byId("hit").dataset.item);
   if (place >= 0) grid.focus(place);
 });
@@ -347,6 +356,10 @@ async function begun() {
     byId("nothing").replaceChildren(el("h2", {}, "There is no collection yet"),
       el("p", {}, "Make one of a folder of yours, and load this page again:"), el("code", {}, "nearfield index ~/Pictures"));
     return;
+  }
+  if (state.item && inside() === undefined) { // came by its address: there is something to close it to
+    history.replaceState({ inside: 0 }, "", write({ ...state, item: "", why: false }));
+    history.pushState({ inside: 1 }, "", write(state));
   }
   await show();
   if (state.teach) showConcepts();

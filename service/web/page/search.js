@@ -1,6 +1,6 @@
 // Asks what the state asks, and shows what comes: hits, everything, or that nothing matches.
 
-import { isNarrow, NARROW, narrowed, question } from "./address.js";
+import { isNamed, isNarrow, NARROW, narrowed, question } from "./address.js";
 import { endOf, inWords } from "./axis.js";
 import { byId, el, fill, plural } from "./elements.js";
 import { ask, at, column } from "./service.js";
@@ -11,7 +11,7 @@ const ENDS = 100; // items at each end, where nothing is asked
 const NEAREST = 24; // shown where nothing matches
 
 export class Search {
-  #grid; #go; #failed; #shown; #asking = new AbortController(); #next = null; #all = 0;
+  #grid; #go; #failed; #shown; #asking = new AbortController(); #next = null; #all = 0; #told = null;
 
   /** `go(change)` changes the state, `failed(error)` tells, `shown(items, areMeant)` is told what is. */
   constructor({ grid, go, failed, shown }) {
@@ -70,20 +70,51 @@ export class Search {
     const body = { query, k: isAlong ? MOST : PAGE, ...narrowed(asked) };
     if (asked.sort) body.sort_by = asked.sort;
     if (asked.all) body.min_relevance = 0;
-    const answer = await ask(at(asked.collection, "/query"), { body, signal });
-    if (!answer.match && !asked.all) return this.#nothing(asked, body, answer, signal);
+    let answer = await ask(at(asked.collection, "/query"), { body, signal });
+    const isMissed = !answer.match && !asked.all;
+    if (isMissed && isNamed(asked)) return this.#nothing(asked, body, answer, signal);
+    if (isMissed) {
+      body.min_relevance = 0;
+      answer = await ask(at(asked.collection, "/query"), { body, signal });
+    }
     byId("nothing").hidden = true;
     if (isAlong) return this.#sorted(asked, answer.hits, signal);
-    this.#begin(asked, answer.hits);
+    if (asked.all && this.#isOf(asked)) answer = await this.#further(asked, body, answer, signal);
+    else this.#begin(asked, answer.hits, !isMissed);
     const said = () => {
       const isMore = this.#next && !this.#all;
-      byId("status").textContent = plural(this.#all || this.#grid.items.length, "hit", "hits") + (isMore ? " so far" : "");
-      byId("end").replaceChildren(...(this.#next || asked.all ? [] : [el("button", {
+      const counted = plural(this.#all || this.#grid.items.length, "hit", "hits") + (isMore ? " so far" : "");
+      byId("status").textContent = isMissed ? "The nearest first" : counted;
+      byId("end").replaceChildren(...(this.#next || asked.all || isMissed ? [] : [el("button", {
         type: "button", class: "quiet", onclick: () => this.#go({ all: true }),
       }, "Show what is less relevant")]));
     };
     this.#paged(asked, "/query", body, answer, signal, said);
     return undefined;
+  }
+
+  /** Whether the hits that are shown are the more relevant ones of this question. */
+  #isOf(asked) {
+    const asks = (state) => JSON.stringify([state.collection, question(state), narrowed(state), state.sort]);
+    return this.#told !== null && !this.#told.all && !byId("grid").hidden && asks(this.#told) === asks(asked);
+  }
+
+  /** Add what is less relevant behind the hits that are shown, where they stay; gives the last page of it. */
+  async #further(asked, body, first, signal) {
+    const known = this.#grid.items.length;
+    const hits = [...first.hits];
+    let answer = first;
+    while (hits.length <= known && answer.cursor) {
+      answer = await ask(at(asked.collection, "/query"), { body: { ...body, cursor: answer.cursor }, signal });
+      hits.push(...answer.hits);
+    }
+    const isSame = this.#grid.items.every((one, i) => one.id === hits[i]?.id);
+    if (!isSame) this.#begin(asked, hits); // others wrote meanwhile
+    else {
+      this.#grid.add(hits.slice(known));
+      this.#tell(asked, this.#grid.items);
+    }
+    return answer;
   }
 
   /** The hits from one thing to another. */
@@ -153,6 +184,11 @@ export class Search {
   #begin(asked, items, areMeant = true) {
     if (scrollY > 0) scrollTo(0, 0);
     this.#grid.show(asked.collection, items);
+    this.#tell(asked, items, areMeant);
+  }
+
+  #tell(asked, items, areMeant = true) {
+    this.#told = asked;
     this.#shown(asked, items, areMeant && (question(asked) !== null || isNarrow(asked)));
   }
 
