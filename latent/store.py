@@ -56,6 +56,7 @@ class Store:
         self._collections: dict[str, Collection] = {}
         self._placing = threading.Lock()
         self._chance: dict[str, Vectors | None] = {}
+        self._placed_phrases: dict[str, Vectors] = {}
 
     def close(self) -> None:
         """Let go of everything that is open."""
@@ -188,14 +189,17 @@ class Store:
         return embedder
 
     def _phrases(self, space: Space) -> Vectors | None:
-        """Everyday phrases in a space, for its index to be judged by."""
+        """Everyday phrases in a space, for its index to be judged by; placed once."""
+        placed = self._placed_phrases.get(space.fingerprint)
+        if placed is not None:
+            return placed
         try:
             embedder = self._models.embedder_in(space)
             if embedder.space.is_same_as(space):
-                return embedder.embed_texts(PHRASES)
+                placed = self._placed_phrases[space.fingerprint] = embedder.embed_texts(PHRASES)
         except (ModelUnavailableError, UnsupportedMediaError) as error:
             log.info("no questions in words for %s: %s", space, error)
-        return None
+        return placed
 
     def chance(self, collection: Collection) -> Vectors | None:
         """The places of questions that hardly anything answers, placed once for each space.

@@ -63,6 +63,11 @@ class Catalog:
         self._kept = KeptItems()
         self._counts: dict[str, tuple[int, Counts]] = {}
 
+    @property
+    def url(self) -> str:
+        """Where the database is, for another process to open it; it may hold a password."""
+        return self._engine.url.render_as_string(hide_password=False)
+
     def close(self) -> None:
         """Let go of every connection."""
         self._heads.close()
@@ -98,6 +103,17 @@ class Catalog:
             if entry.name == name:
                 return entry
         raise UnknownCollectionError(name, [entry.name for entry in entries])
+
+    def entry_of(self, uid: str) -> Entry:
+        """The collection that is known by this, whatever its name.
+
+        Raises:
+            UnknownCollectionError: it was deleted.
+        """
+        entry = self._heads.entries().get(uid)
+        if entry is None:
+            raise UnknownCollectionError(uid)
+        return entry
 
     def entries(self) -> list[Entry]:
         """Every collection, by name."""

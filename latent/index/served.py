@@ -24,10 +24,9 @@ from latent.errors import StoreError, UnknownCollectionError
 from latent.index import snapshot
 from latent.index.acknowledged import Acknowledged, behind
 from latent.index.bases import Kind, Quantisation, empty_base
-from latent.index.building import VECTORS, Builder, Task, make, write_questions
 from latent.index.faiss_index import FaissIndex, State
-from latent.index.questions import InWords, questions_for
-from latent.index.recall import Contract
+from latent.index.publishing import Publisher, Terms
+from latent.index.questions import InWords
 from latent.index.snapshot import Snapshot
 from latent.index.vectors import Keys
 from latent.items import JSON, Item, Modality, Vectors
@@ -124,8 +123,7 @@ class ServedIndex:
         self._space = entry.space
         self._folder = folder
         self._limits = limits
-        self._in_words = in_words
-        self._builder = Builder()
+        self._publisher = Publisher(catalog, entry, folder, in_words=in_words)
         self._following = threading.Lock()
         self._served: Served | None = None
         self._acknowledged = Acknowledged(folder)
@@ -157,7 +155,7 @@ class ServedIndex:
 
     def stop(self) -> None:
         """Give up a snapshot that is being made, and make none any more."""
-        self._builder.stop()
+        self._publisher.stop()
 
     def publish(self, *, least: int = 1, force: bool = False, threads: int | None = None) -> bool:
         """Make a new snapshot if enough changed since the last one; gives whether it was made.
@@ -277,58 +275,28 @@ class ServedIndex:
         served.take(self._catalog.changes_since(self._entry, served.sequence))
 
     def _publish(self, threads: int | None) -> None:
-        dim = self._space.dim
         before = snapshot.sequences(self._folder)
-        with snapshot.drafted(self._folder) as fresh:
-            with self._catalog.everything(self._entry) as now:
-                snapshot.write_vectors(fresh, now.keys, self._going(now.parts), dim)
-            task = self._task(len(now.keys), threads)
-            snapshot.publish(
-                fresh,
-                sequence=now.sequence,
-                dim=dim,
-                fingerprint=self._space.fingerprint,
-                task=task,
-                contract=self._made(fresh, task, now.keys),
-            )
-        self._adopted(threads)
-        snapshot.discard(self._folder, keep=now.sequence)
         try:
+            sequence = self._published(threads)
+            self._adopted(threads)
+            snapshot.discard(self._folder, keep=sequence)
             # Who follows from the snapshot before, or from later on, can go on doing so.
             # One of another history, passed over, is no such snapshot.
-            known = (sequence for sequence in before if sequence <= now.sequence)
+            known = (one for one in before if one <= sequence)
             self._catalog.prune(self._entry, max(known, default=0))
             self._catalog.sequence(self._entry)
         except UnknownCollectionError:  # deleted meanwhile, and the folder made again by this
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
-    def _task(self, count: int, threads: int | None) -> Task:
-        """How so many items are to be searched."""
-        is_graph = count > self._limits.exact
-        return Task(
-            Kind.HNSW if is_graph else Kind.EXACT,
-            self._quantisation if is_graph else Quantisation.FLOAT32,
-            threads or self._limits.threads,
-            self._limits.recall,
-            is_polite=threads is not None,
+    def _published(self, threads: int | None) -> int:
+        limits, counts = self._limits, self._catalog.counts(self._entry)
+        terms = Terms(
+            limits.exact, threads or limits.threads, limits.recall, is_polite=threads is not None
         )
-
-    def _going(self, parts: Iterator[Vectors]) -> Iterator[Vectors]:
-        """The parts, until everything is being closed."""
-        for part in parts:
-            self._builder.require_going()
-            yield part
-
-    def _made(self, fresh: Path, task: Task, keys: Keys) -> Contract:
-        """The index of the vectors in a folder; where all are compared there is nothing to ask."""
-        if task.kind is Kind.HNSW:
-            vectors = np.load(fresh / VECTORS, mmap_mode="r")
-            asked = questions_for(self._catalog, self._entry, keys, vectors, self._in_words)
-            write_questions(fresh, asked)
-        if len(keys) <= self._limits.apart:
-            return make(fresh, task)
-        return self._builder.make_apart(fresh, task)
+        if counts.images + counts.texts <= limits.apart:
+            return self._publisher.publish(terms)
+        return self._publisher.publish_apart(terms)
 
     @contextmanager
     def at_one_moment(self) -> Iterator[tuple[Everything, State]]:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from latent.disk import flush, storage_error
 from latent.errors import StoreError
 from latent.index.bases import Base, Kind, Quantisation, read_file
-from latent.index.building import INDEX, KEYS, QUESTIONS, VECTORS, Task
+from latent.index.building import INDEX, KEYS, VECTORS, Task
 from latent.index.pages import mapped
 from latent.index.plans import LEAST_EFFORT
 from latent.index.recall import Contract
@@ -111,8 +111,8 @@ def publish(
     fresh: Path, *, sequence: int, dim: int, fingerprint: str, task: Task, contract: Contract
 ) -> None:
     """Let what lies in a drafted folder be a snapshot: there whole and durable, or not at all."""
-    for name in (QUESTIONS, VECTORS) if task.kind is Kind.EXACT else (QUESTIONS,):
-        (fresh / name).unlink(missing_ok=True)  # an exact index holds the vectors itself
+    if task.kind is Kind.EXACT:
+        (fresh / VECTORS).unlink()  # the index holds them itself
     names = sorted(path.name for path in fresh.iterdir())
     threads = task.threads if task.is_polite else None
     manifest = Manifest(
@@ -182,6 +182,11 @@ def discard(folder: Path, *, keep: int | None) -> None:
         if sequence != keep:
             with suppress(OSError):  # another process was faster, or it will be seen next time
                 _remove(folder / str(sequence))
+    tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Take away what nobody goes on with: of those that were killed. Nobody else may be at it."""
     for left_over in (*folder.glob(".new-*"), *folder.glob(".old-*")):
         shutil.rmtree(left_over, ignore_errors=True)
 

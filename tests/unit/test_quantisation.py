@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,24 +10,21 @@ import pytest
 from numpy.typing import NDArray
 
 from latent.collection import Collection
-from latent.errors import InputError, StoreError, UnknownCollectionError
+from latent.errors import InputError, UnknownCollectionError
 from latent.index.bases import Kind, Quantisation, build, read_file, rough_scores, write_file
-from latent.index.building import Builder, Task, make, read_questions, write_questions
 from latent.index.exact import nearest_rows
 from latent.index.faiss_index import MANY, FaissIndex
 from latent.index.pages import AROUND, Pages, mapped
 from latent.index.plans import Plan, Way
 from latent.index.recall import Questions, measured
-from latent.index.served import Limits
-from latent.index.snapshot import save, write_vectors
+from latent.index.snapshot import save
 from latent.items import Item, Modality
 from latent.models.colours import DIM
 from latent.settings import Settings
 from latent.store import Store
-from latent.wiring import INDEX, open_store
+from latent.wiring import open_store
 
 Rows = NDArray[np.float32]
-PATIENCE = 60  # seconds until a test that waits for what never comes fails
 
 
 def random_rows(count: int, dim: int = 32, seed: int = 0) -> Rows:
@@ -194,94 +190,6 @@ def test_a_filter_asked_again_sees_what_was_written_between() -> None:
     assert index.search(rows[:1], 1, only=only)[0][0].key != 0
     index.add(keys[1:2], rows[:1])
     assert index.search(rows[:1], 1, only=only)[0][0].key == 1
-
-
-# --- a process apart ----------------------------------------------------------------------------
-
-
-def drafted(folder: Path, count: int = 500) -> Path:
-    rows = random_rows(count)
-    parts = iter([rows[: count // 2], rows[count // 2 :]])
-    write_vectors(folder, np.arange(count, dtype=np.int64), parts, 32)
-    write_questions(folder, {"text": Questions(random_rows(20, seed=1), np.full(20, -1, np.int64))})
-    return folder
-
-
-def test_a_process_apart_makes_the_same_index_and_measures_it(tmp_path: Path) -> None:
-    here, there = (tmp_path / name for name in ("here", "there"))
-    for folder in (here, there):
-        folder.mkdir()
-        drafted(folder)
-    task = Task(Kind.HNSW, Quantisation.SQ8, threads=1, is_polite=True)
-    assert Builder().make_apart(there, task) == make(here, task)
-    assert (there / "index.faiss").read_bytes() == (here / "index.faiss").read_bytes()
-    assert set(read_questions(there)) == {"text"}
-
-
-def test_what_a_process_apart_fails_at_is_told_in_its_words(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"keys\.npy"):
-        Builder().make_apart(tmp_path, Task(Kind.HNSW))
-    drafted(tmp_path)
-    (tmp_path / "index.faiss").mkdir()
-    with pytest.raises(StoreError, match="could not be written"):
-        Builder().make_apart(tmp_path, Task(Kind.HNSW))
-
-
-def test_what_is_being_made_apart_can_be_given_up(tmp_path: Path) -> None:
-    drafted(tmp_path, 50_000)
-    builder, failures = Builder(), []
-
-    def make_it() -> None:
-        try:
-            builder.make_apart(tmp_path, Task(Kind.HNSW))
-        except StoreError as error:
-            failures.append(str(error))
-
-    making = threading.Thread(target=make_it)
-    making.start()
-    while making.is_alive() and builder._process is None:
-        making.join(0.01)
-    builder.stop()
-    making.join()
-    (failure,) = failures
-    assert "given up" in failure
-    assert not (tmp_path / "index.faiss").exists()
-
-
-def test_a_process_apart_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
-    drafted(tmp_path, 50_000)
-    process = Builder()._started(tmp_path, Task(Kind.HNSW))
-    assert process.stdin is not None
-    process.stdin.close()  # as it is when the one that started it is killed
-    assert process.wait(PATIENCE) == 1
-    assert process.stdout is not None
-    process.stdout.close()
-    assert not (tmp_path / "index.faiss").exists()
-
-
-def test_nothing_is_made_any_more_once_stopped(settings: Settings) -> None:
-    with open_store(settings.model_copy(update={"exact_limit": 100})) as store:
-        collection = filled(store)
-        collection.put([Item("new", Modality.TEXT, random_rows(1, DIM)[0])])
-        store.stop_publishing()
-        with pytest.raises(StoreError, match="given up"):
-            collection.publish(force=True)
-        assert collection.summary().index["snapshot"] == 1
-    assert not list((settings.data / INDEX).glob("*/.new-*"))
-
-
-def test_a_large_collection_is_built_apart(settings: Settings) -> None:
-    with open_store(settings.model_copy(update={"exact_limit": 100})) as store:
-        made = filled(store, 50)
-        limits = Limits(exact=100, apart=200)
-        folder = settings.data / INDEX / made._entry.uid
-        with_limits = Collection(made._catalog, made._entry, folder, limits)
-        rows = random_rows(300, DIM, seed=2)
-        with_limits.put([Item(f"n{n}", Modality.TEXT, row) for n, row in enumerate(rows)])
-        assert with_limits.publish(threads=1)
-        index = with_limits.summary().index
-        assert (index["kind"], index["delta"]) == ("hnsw", 0)
-        assert with_limits.verify() == []
 
 
 def test_a_load_is_published_without_being_read_into_memory_first(settings: Settings) -> None:

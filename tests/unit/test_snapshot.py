@@ -57,7 +57,7 @@ def test_a_damaged_snapshot_is_passed_over_however_many_threads_look(
     task = Task(Kind.EXACT, is_polite=threads is not None)
     with drafted(tmp_path) as fresh:
         write_vectors(fresh, np.arange(3), [np.eye(3, dtype=np.float32)], 3)
-        contract = make(fresh, task)
+        contract = make(fresh, task, {})
         publish(fresh, sequence=7, dim=3, fingerprint="f", task=task, contract=contract)
     found = newest(tmp_path, fingerprint="f", until=7, threads=threads)
     assert found is not None
