@@ -65,14 +65,14 @@ def unit_rows(vectors: Vectors, dim: int) -> Vectors:
             f"a vector has {rows.shape[-1]} dimensions, but this space has {dim}"
         )
     lengths = _lengths(rows)
-    are_unit = np.abs(lengths - 1) <= ROUNDED
-    if are_unit.all():
+    beyond = np.abs(lengths - 1)
+    if beyond.max(initial=0) <= ROUNDED:  # NaN is not
         return np.ascontiguousarray(rows)
     if not np.isfinite(lengths).all():
         raise InputError("a vector holds NaN or infinity")
     if (lengths == 0).any():
         raise InputError("a vector is all zeros, which points nowhere")
-    lengths[are_unit] = 1
+    lengths[beyond <= ROUNDED] = 1
     unit: Vectors = np.ascontiguousarray(rows / lengths, dtype=np.float32)
     return unit
 

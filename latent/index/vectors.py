@@ -65,8 +65,7 @@ class VectorIndex(Protocol):
 
 def cosines(vectors: Vectors, query: NDArray[np.float32]) -> NDArray[np.float32]:
     """Cosine of each unit row with a unit query, in float64 so that all indexes agree fully."""
-    sums = np.einsum("nd,d->n", vectors, query, dtype=np.float64, casting="safe")
-    scores: NDArray[np.float32] = sums.astype(np.float32)
+    scores: NDArray[np.float32] = np.vecdot(vectors, query, dtype=np.float64).astype(np.float32)
     return scores
 
 

@@ -50,7 +50,10 @@ class Spread:
         """The spread of the scores `(n,)` of a sample."""
         if not len(scores):
             return NOTHING
-        return cls(float(scores.mean()), float(scores.std()), len(scores), items)
+        mean = float(scores.mean())
+        beyond = scores - mean
+        # For each question: `std` takes three times as long.
+        return cls(mean, math.sqrt(float(beyond @ beyond) / len(scores)), len(scores), items)
 
     def steadied(self, usual: Usual) -> Spread:
         """Drawn towards what is usual, the more the smaller the sample is.

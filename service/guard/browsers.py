@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -40,6 +41,7 @@ def refuse_strangers(request: Request, origins: Sequence[str], *, by_name: bool)
         raise AccessError("a page of another host may not send anything here")
 
 
+@lru_cache  # clients call it the same each time
 def is_ours(host: str) -> bool:
     """Whether a `Host` is an address, `localhost`, or a name no stranger can own (without dots)."""
     try:

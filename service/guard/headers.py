@@ -5,7 +5,6 @@ Knows nothing about who asks.
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from latent.errors import InputError
@@ -21,6 +20,8 @@ HEADERS = {
 }
 """The strictest of each; an answer that needs another, such as a page, brings its own."""
 
+_SENT = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
 
 class Shielded:
     """Adds `HEADERS` to every answer, where it does not have them."""
@@ -35,9 +36,9 @@ class Shielded:
 
         async def send_shielded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                there = {name.lower() for name, _ in headers}
+                message["headers"] = headers + [one for one in _SENT if one[0] not in there]
             await send(message)
 
         await self._app(scope, receive, send_shielded)
