@@ -13,9 +13,11 @@ import pytest
 
 from benchmarks import graphs, index, live
 from benchmarks.bench import Bench
+from benchmarks.client import PATIENCE
 from benchmarks.filling import AT, recall, true_lines
 from benchmarks.restarted import resident
 from benchmarks.rows import UnmeasuredError
+from benchmarks.timetable import Timetable
 from benchmarks.vectors import draw
 
 
@@ -73,20 +75,20 @@ def test_items_are_put_while_questions_are_asked(quick: Bench) -> None:
     assert len(rows) == 7
     assert all(value is not None for value in rows.values())
     assert rows["1,000 × 384 live: puts"]
-    assert rows["1,000 × 384 live: until a put is found"] < live.PATIENCE  # type: ignore[operator]
+    assert rows["1,000 × 384 live: until a put is found"] < PATIENCE  # type: ignore[operator]
 
 
 def test_a_timetable_is_kept_and_an_error_told() -> None:
     done: list[int] = []
-    table = live.Timetable(lambda: done.append(1), rate=200)
+    table = Timetable(lambda: done.append(1), rate=200)
     table.keep(0.2)
     assert len(done) == len(table.each) == 40
     with pytest.raises(UnmeasuredError, match="gone"):
-        live.Timetable(partial(_raise, OSError("gone")), rate=10).keep(0.2)
+        Timetable(partial(_raise, OSError("gone")), rate=10).keep(0.2)
 
 
 def test_what_the_slowest_waited_for_is_told_by_stage() -> None:
-    table = live.Timetable(dict, rate=1)
+    table = Timetable(dict, rate=1)
     table.each += [(0.001, {"search": 1.0})] * 199
     table.each += [(0.5, {"search": 400.0})] * 3
     assert table.slowest == "search 400.0, the rest 100.0"
