@@ -82,6 +82,9 @@ def rows(bench: Bench, *, n: int, dim: int) -> Iterator[Row]:
     for workers in crews():
         named = f"{label}{by(workers)}"
         with serving(bench, f"vectors:{dim}", "search", data, workers=workers) as service:
+            # Each has a client, so that none reads its first items while it is measured.
+            warm = 2 * _seconds(bench)
+            service.ask(QUERY, clients=workers, seconds=warm, seed=f"{FILE}{questions}")
             yield from _alone(bench, named, service, raw, asked, questions, how)
             rates = {form: _rate(bench, service, form, questions) for form in FORMS}
             yield from memory(named, service)
@@ -98,7 +101,6 @@ def _alone(
     how: str,
 ) -> Iterator[Row]:
     """One client, in turn with one thread of FAISS."""
-    service.ask(QUERY, clients=1, seconds=_seconds(bench), seed=f"{FILE}{questions}")
     p50: list[float] = []
     took: list[float] = []
     before = _spent(service)

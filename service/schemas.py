@@ -102,7 +102,10 @@ QueryForm: TypeAlias = str | PartBody | list[str | PartBody] | AnalogyBody
 
 
 def given_of(form: str | ThingBody) -> JSON:
-    return form if isinstance(form, str) else form.model_dump(exclude_none=True)
+    if isinstance(form, str):
+        return form
+    # Its fields hold nothing that would have to be taken apart; a copy of a long vector takes time.
+    return {name: value for name, value in form if value is not None}
 
 
 def parts_of(query: QueryForm) -> Sequence[Part]:
