@@ -23,6 +23,7 @@ from service.commands.checks import classify, duplicates
 from service.commands.concepts import concepts
 from service.commands.explore import draw_map, explain, groups
 from service.commands.keys import keys
+from service.commands.options import narrowing_options
 from service.commands.walk import walk
 
 if TYPE_CHECKING:
@@ -43,12 +44,8 @@ if TYPE_CHECKING:
     "--with-concept", "told", multiple=True, metavar="NAME", help="How likely hits have a concept."
 )
 @click.option("--area", metavar="JSON", help="Only this part of the map: its corners, [[x, y], …].")
-@click.option(
-    "--filter", "where", metavar="JSON", help="""Conditions on metadata, as in '{"camera": "X"}'."""
-)
-@click.option("--modality", type=click.Choice([one.value for one in Modality]), help="Only these.")
+@narrowing_options
 @click.option("-k", type=int, default=10, show_default=True, help="How many hits.")
-@click.option("--collection", metavar="NAME", help="Which collection.")
 @click.option(
     "--min-relevance",
     type=click.FloatRange(0, 1),

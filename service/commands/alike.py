@@ -13,6 +13,7 @@ import click
 from latent.items import JSON, Modality
 from latent.settings import Settings
 from latent.terminal import command_options, console, out, print_json
+from service.commands.options import narrowing_options
 
 if TYPE_CHECKING:
     from service.checks.matching import Wanted
@@ -93,11 +94,7 @@ def similar(
 @click.command()
 @click.argument("thing")
 @click.option("-k", type=int, default=10, show_default=True, help="How many matches at most.")
-@click.option(
-    "--filter", "where", metavar="JSON", help="""Conditions on metadata, as in '{"camera": "X"}'."""
-)
-@click.option("--modality", type=click.Choice([one.value for one in Modality]), help="Only these.")
-@click.option("--collection", metavar="NAME", help="Which collection.")
+@narrowing_options
 @matching_options
 @command_options
 def check(

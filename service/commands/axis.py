@@ -6,19 +6,13 @@ Imports what it needs when it runs. Knows nothing about how items are found.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
 from latent.items import JSON, Modality
 from latent.settings import Settings
 from latent.terminal import command_options, out, print_json
-
-if TYPE_CHECKING:
-    from latent.collection import Collection
-    from latent.items import Vectors
-    from latent.store import Store
-    from service.engine.parts import Part
+from service.commands.options import narrowing_options
 
 
 @click.command()
@@ -29,11 +23,7 @@ if TYPE_CHECKING:
     "--has", multiple=True, metavar="NAME=CHANCE", help="Only what so likely has a concept."
 )
 @click.option("--area", metavar="JSON", help="Only this part of the map: its corners, [[x, y], …].")
-@click.option(
-    "--filter", "where", metavar="JSON", help="""Conditions on metadata, as in '{"camera": "X"}'."""
-)
-@click.option("--modality", type=click.Choice([one.value for one in Modality]), help="Only these.")
-@click.option("--collection", metavar="NAME", help="Which collection.")
+@narrowing_options
 @command_options
 def axis(
     settings: Settings,
@@ -63,7 +53,7 @@ def axis(
         corners, chances = filters.read_corners(area), least_of(has)
         found = insight.axis(
             of,
-            _places(store, of, [prompted.part(settings, end) for end in (a, b)]),
+            prompted.placed(store, of, [prompted.part(settings, end) for end in (a, b)]).rows,
             surveys.vocabulary(of),
             k,
             where=narrowed(surveys, of, filters.read(where), least=chances, area=corners),
@@ -80,21 +70,3 @@ def axis(
     for end, hits, words in ends:
         out.print(f"towards {end!r}: {', '.join(word for word, _ in words)}", markup=False)
         out.print(hits_table(hits))
-
-
-def _places(store: Store, collection: Collection, ends: Sequence[Part]) -> Vectors:
-    """Where both ends lie, `(2, dim)`."""
-    from service.embedding.placing import place_now
-    from service.engine.directions import rows_of
-    from service.engine.parts import Like
-    from service.engine.questions import things_in
-    from service.explore.concepts import resolved
-    from service.seen.timing import Timings
-
-    parts = resolved(collection, ends)
-    ids = [part.what.id for part in parts if isinstance(part.what, Like)]
-    known = {item.id: item.vector for item in collection.get(ids)}
-    things = things_in(parts)
-    embedder = store.embedder_for(collection) if things else None
-    placed = place_now(embedder, things, store.settings, Timings()) if embedder else []
-    return rows_of(parts, known, placed, collection.space.dim)

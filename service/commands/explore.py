@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latent.items import JSON
+from latent.items import JSON, Modality
 from latent.settings import Settings
 from latent.terminal import command_options, console, out, print_json
 
@@ -85,24 +85,20 @@ def explain(
 ) -> None:
     """Say why the item ID matches WORDS: what in a photo, or which words, speak for it."""
     from latent.wiring import open_store
-    from service.embedding.placing import place_now
+    from service.commands import prompted
     from service.engine import phrases
-    from service.engine.directions import rows_of
     from service.engine.nouns import in_sentences, understood
-    from service.engine.questions import things_in
     from service.explore import insight
     from service.explore.why import squared
-    from service.seen.timing import Timings
 
-    asked = phrases.parse(words)
+    said = phrases.parse(words)
     with open_store(settings, must_exist=True) as store:
         found = store.collection(collection or settings.collection)
-        parts = in_sentences(asked, found.space, settings)
+        parts = in_sentences(said, found.space, settings)
         (item,) = found.get([item_id])
+        asked = prompted.placed(store, found, parts)
         embedder = store.embedder_for(found)
-        placed = place_now(embedder, things_in(parts), settings, Timings())
-        rows = rows_of(parts, {}, placed, found.space.dim)
-        reason = insight.why(found, item, (parts, rows), embedder, settings)
+        reason = insight.why(found, item, (asked.named.parts, asked.rows), embedder, settings)
     gave: list[JSON] = []
     if reason.found is not None:
         gave = [round(float(one), 5) for one in reason.found.gave]
@@ -112,17 +108,22 @@ def explain(
             {
                 "id": item.id,
                 "score": reason.score,
+                "nearer_than": reason.nearer_than,
                 "parts": list(reason.shares),
                 "gave": gave,
                 "words": [(item.text or "")[one.start : one.end] for one in reason.pieces],
                 "faithfulness": faithfulness,
                 "is_faithful": reason.found is not None and not reason.found.is_low,
                 "missing": reason.missing,
-                "understood_as": {noun: [*said] for noun, said in understood(parts).items()},
+                "understood_as": {noun: [*one] for noun, one in understood(parts).items()},
             }
         )
         return
     out.print(f"score {reason.score:.3f}")
+    if reason.nearer_than is not None:
+        kind = "photos" if reason.item.modality is Modality.IMAGE else "texts"
+        farther = min(99, int(100 * reason.nearer_than))  # a sample never tells of all
+        out.print(f"nearer to it than {farther} of 100 {kind} in the collection")
     for one in sorted(reason.pieces, key=lambda piece: -piece.gave):
         out.print(f"{one.gave:+.3f}  {(item.text or '')[one.start : one.end]}")
     if reason.found is not None and not reason.pieces:

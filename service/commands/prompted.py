@@ -5,11 +5,19 @@ Knows nothing about what is asked of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from latent.errors import ImageTooLargeError, SourceMissingError
 from latent.settings import Settings
 from service.engine.parts import Learned, Like, Part, Picture, Text, Thing
+
+if TYPE_CHECKING:
+    from latent.collection import Collection
+    from latent.items import Vectors
+    from latent.store import Store
+    from service.explore.named import Named
 
 ITEM, CONCEPT = "id:", "concept:"
 
@@ -21,6 +29,32 @@ def part(settings: Settings, given: str) -> Part:
     if given.startswith(CONCEPT):
         return Part(Learned(given.removeprefix(CONCEPT)))
     return Part(thing(settings, given))
+
+
+class Placed(NamedTuple):
+    """What was named, and where its parts lie: `(n, dim)`, unit rows."""
+
+    named: Named
+    rows: Vectors
+
+
+def placed(store: Store, collection: Collection, parts: Sequence[Part]) -> Placed:
+    """Find and place the parts of a question. The model is loaded only where something needs it.
+
+    Raises:
+        InputError: a text or picture has no place.
+        UnknownItemError: there is no item of that id.
+        UnknownConceptError: a part names what was not learnt.
+    """
+    from service.embedding.placing import place_now
+    from service.explore.named import named
+    from service.seen.timing import Timings
+
+    found = named(collection, parts)
+    things = found.things
+    embedder = store.embedder_for(collection) if things else None
+    places = place_now(embedder, things, store.settings, Timings()) if embedder else []
+    return Placed(found, found.rows(places))
 
 
 def thing(settings: Settings, given: str) -> Thing:

@@ -10,17 +10,14 @@ import click
 from latent.items import Modality
 from latent.settings import Settings
 from latent.terminal import command_options, out, print_json
+from service.commands.options import narrowing_options
 
 
 @click.command()
 @click.argument("start")
 @click.argument("end")
 @click.option("--steps", type=int, default=7, show_default=True, help="How many, ends among them.")
-@click.option(
-    "--filter", "where", metavar="JSON", help="""Conditions on metadata, as in '{"camera": "X"}'."""
-)
-@click.option("--modality", type=click.Choice([one.value for one in Modality]), help="Only these.")
-@click.option("--collection", metavar="NAME", help="Which collection.")
+@narrowing_options
 @command_options
 def walk(
     settings: Settings,

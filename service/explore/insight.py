@@ -18,13 +18,14 @@ from latent.models.embedder import Embedder
 from latent.settings import Settings
 from service.engine.directions import SAME, direction
 from service.engine.parts import Part, Picture, Text
+from service.engine.questions import IDENTICAL
 from service.explore.deletion import Explained
 from service.explore.mixture import Mixture, mixture_of
 from service.explore.pictures import picture_of
 from service.explore.vocabulary import Vocabulary
 from service.explore.why import Piece, heat_of, shares, words_of
 
-FEW = 20  # things of one kind, whose middle may be that of one of them
+FEW = 20  # things of one kind: too few to tell their middle, or how one stands among them
 SHARED = 12  # words told of what items have in common
 NEAREST = 8  # words told of each end of a direction
 
@@ -34,11 +35,13 @@ class Why:
     """Why an item matched. `shares` are what each part of the query gave; they add up to `score`.
 
     `found` is what of the item speaks for the query: of a photo piece by piece, of a text by its
-    `pieces`. Where it could not be found, `missing` says why.
+    `pieces`. Where it could not be found, `missing` says why. `nearer_than` is the share of other
+    items of its kind that lie farther from the query, None where there are too few to say.
     """
 
     item: Item
     score: float
+    nearer_than: float | None
     shares: list[float]
     found: Explained | None
     pieces: list[Piece]
@@ -74,14 +77,27 @@ def why(
     aim = direction(parts, rows)
     gave = shares(parts, rows, item.vector)
     score = float(item.vector @ aim)
+    nearer = nearer_than(collection, item, aim)
     try:
         if item.modality is Modality.IMAGE:
             picture = picture_of(collection, item, embedder.picture_side, settings)
-            return Why(item, score, gave, heat_of(picture, aim, embedder), [], None)
+            return Why(item, score, nearer, gave, heat_of(picture, aim, embedder), [], None)
         found, pieces = words_of(item.text or "", aim, embedder)
-        return Why(item, score, gave, found, pieces, None)
+        return Why(item, score, nearer, gave, found, pieces, None)
     except NearfieldError as error:
-        return Why(item, score, gave, None, [], str(error))
+        return Why(item, score, nearer, gave, None, [], str(error))
+
+
+def nearer_than(collection: Collection, item: Item, aim: Vector) -> float | None:
+    """The share of other items of its kind that lie farther from `aim`, in a random sample.
+
+    Copies of it are not counted. None where there are too few others to say.
+    """
+    sample = collection.background()[item.modality].vectors
+    others = sample[sample @ item.vector < IDENTICAL]
+    if len(others) < FEW:
+        return None
+    return float((others @ aim < item.vector @ aim).mean())
 
 
 def middle_of(collection: Collection, modality: Modality, vocabulary: Vocabulary) -> Vector:

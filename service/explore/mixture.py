@@ -6,7 +6,7 @@ centred, as the vector is. Knows nothing about collections.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,33 +18,44 @@ MOST = 10  # words
 CANDIDATES = 200  # the words nearest to the vector; others would not be chosen
 ROUNDS = 150
 HALVINGS = 8
+NEAR = 4.0
+"""Deviations above the cosines of all words from which a word is truly near: chance gives that to
+one word in thirty thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Words with their weights, heaviest first; `cosine` of their mix to the vector itself."""
+    """Words with their weights, heaviest first; `cosine` of their mix to the vector itself.
+
+    `near` are those of them that lie near to it also by themselves, the nearest first: a heavy word
+    of a mix may only make up for what others say too much.
+    """
 
     words: list[tuple[str, float]]
     cosine: float
+    near: list[str] = field(default_factory=list)
 
 
 def mixture_of(vector: Vector, middle: Vector, vocabulary: Vocabulary) -> Mixture:
     """The words that a vector is a mix of; `middle` is that of its own kind."""
     centred = vector - middle
     target = centred / max(float(np.linalg.norm(centred)), 1e-6)
-    near = np.argsort(-(vocabulary.rows @ target), kind="stable")[:CANDIDATES]
-    rows = vocabulary.rows[near]
+    cosines = vocabulary.rows @ target
+    order = np.argsort(-cosines, kind="stable")[:CANDIDATES]
+    rows = vocabulary.rows[order]
     chosen = _sparse(rows, target)
     if not len(chosen):
         return Mixture([], 0.0)
     weights = _weights(rows[chosen], target, 0.0)
     mix = weights @ rows[chosen]
     cosine = float(mix @ target / max(float(np.linalg.norm(mix)), 1e-6))
-    order = np.argsort(-weights, kind="stable")
+    heaviest = np.argsort(-weights, kind="stable")
     named = [
-        (vocabulary.words[near[chosen[i]]], float(weights[i])) for i in order if weights[i] > 0
+        (vocabulary.words[order[chosen[i]]], float(weights[i])) for i in heaviest if weights[i] > 0
     ]
-    return Mixture(named, cosine)
+    least = float(cosines.mean() + NEAR * cosines.std())
+    near = [vocabulary.words[i] for i in order[np.sort(chosen)] if cosines[i] >= least]
+    return Mixture(named, cosine, near)
 
 
 def _sparse(rows: Vectors, target: Vector) -> NDArray[np.int64]:

@@ -8,17 +8,17 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from latent.collection import Collection
-from latent.items import Item, Modality, Vectors
+from latent.items import Modality, Vectors
 from latent.models.embedder import Embedder
 from latent.models.places import without_places
 from service.answers import HitAnswer
 from service.desk import SearchDesk
-from service.engine.directions import direction, rows_of
+from service.engine.directions import direction
 from service.engine.nouns import in_sentences, understood
-from service.engine.parts import Like, Part, place
-from service.engine.questions import things_in
-from service.explore import concepts, insight
+from service.engine.parts import Part, place
+from service.explore import insight
 from service.explore.deletion import Explained
+from service.explore.named import Named, named
 from service.explore.narrowing import narrowed
 from service.explore.why import squared
 from service.fetching.bodies import fetch_into
@@ -60,6 +60,9 @@ class MixtureAnswer(BaseModel):
 
     words: list[WordAnswer]
     cosine: float
+    near: list[str] = Field(
+        description="Those of the words that are near also by themselves, the nearest first."
+    )
 
 
 class PieceAnswer(BaseModel):
@@ -88,6 +91,9 @@ class ExplainAnswer(BaseModel):
     model: str
     id: str | None
     score: float | None
+    nearer_than: float | None = Field(
+        description="Share of other items of its kind, of a sample, that are farther away."
+    )
     parts: list[float]
     heat: HeatAnswer | None
     words: list[PieceAnswer] | None
@@ -148,9 +154,9 @@ async def explain(collection: str, body: ExplainBody, desk: SearchDeskNow) -> Ex
     if not isinstance(body.query, AnalogyBody):  # which compares its very words
         parts = await desk.run(in_sentences, asked, found.space, desk.state.settings)
     embedder = await desk.embedder_for(found)
-    rows, items = await _placed(desk, found, embedder, parts)
+    about, rows = await _placed(desk, found, embedder, parts)
     with desk.state.long_work.inside():
-        return await desk.run(_explain, desk, found, embedder, (parts, rows, items), body.id)
+        return await desk.run(_explain, desk, found, embedder, (about, rows), body.id)
 
 
 @routes.post(
@@ -166,39 +172,33 @@ async def axis(collection: str, body: AxisBody, desk: SearchDeskNow) -> AxisAnsw
     parts = [place(given_of(form)) for form in body.between]
     found = await desk.collection(collection)
     embedder = await desk.embedder_for(found)
-    rows, _ = await _placed(desk, found, embedder, parts)
+    _, rows = await _placed(desk, found, embedder, parts)
     return await desk.look(_axis, desk, found, rows, body)
 
 
 async def _placed(
     desk: SearchDesk, collection: Collection, embedder: Embedder, parts: Sequence[Part]
-) -> tuple[Vectors, dict[str, Item]]:
-    """Where each part lies, and the items that are named."""
-    parts = await desk.run(concepts.resolved, collection, parts)
-    ids = [part.what.id for part in parts if isinstance(part.what, Like)]
-    items = {item.id: item for item in await desk.run(collection.get, ids)}
-    things = things_in(parts)
-    places = await desk.place(embedder, things) if things else []
-    known = {item_id: item.vector for item_id, item in items.items()}
-    return rows_of(parts, known, places, collection.space.dim), items
+) -> tuple[Named, Vectors]:
+    """What is named, and where each part lies."""
+    about = await desk.run(named, collection, parts)
+    things = about.things
+    return about, about.rows(await desk.place(embedder, things) if things else [])
 
 
 def _explain(
     desk: SearchDesk,
     collection: Collection,
     embedder: Embedder,
-    asked: tuple[Sequence[Part], Vectors, dict[str, Item]],
+    asked: tuple[Named, Vectors],
     item_id: str | None,
 ) -> ExplainAnswer:
-    parts, rows, items = asked
-    vector, kind = (
-        direction(parts, rows),
-        insight.kind_of(parts, {one.id: one.modality for one in items.values()}),
-    )
+    about, rows = asked
+    vector = direction(about.parts, rows)
+    kind = insight.kind_of(about.parts, {one.id: one.modality for one in about.items.values()})
     reason: insight.Why | None = None
     if item_id is not None:
         (item,) = collection.get([item_id])
-        reason = insight.why(collection, item, (parts, rows), embedder, desk.state.settings)
+        reason = insight.why(collection, item, (about.parts, rows), embedder, desk.state.settings)
         vector, kind = item.vector, item.modality
     vocabulary = desk.state.explorer.surveys.vocabulary(collection)
     mixed = insight.mixture(collection, vector, kind, vocabulary) if vocabulary else None
@@ -208,6 +208,7 @@ def _explain(
         model=without_places(collection.space.model),
         id=item_id,
         score=reason.score if reason else None,
+        nearer_than=reason.nearer_than if reason else None,
         parts=reason.shares if reason else [],
         heat=_heat(found) if found and reason and reason.item.modality is Modality.IMAGE else None,
         words=[PieceAnswer(start=p.start, end=p.end, gave=p.gave) for p in reason.pieces]
@@ -216,8 +217,10 @@ def _explain(
         faithfulness=found.faithfulness if found else None,
         is_faithful=found is not None and not found.is_low,
         missing=without_places(reason.missing) if reason and reason.missing else None,
-        mixture=MixtureAnswer(words=_words(mixed.words), cosine=mixed.cosine) if mixed else None,
-        understood_as=understood(parts),
+        mixture=MixtureAnswer(words=_words(mixed.words), cosine=mixed.cosine, near=mixed.near)
+        if mixed
+        else None,
+        understood_as=understood(about.parts),
     )
 
 

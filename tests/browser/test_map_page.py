@@ -332,3 +332,22 @@ def test_an_open_hit_offers_to_find_groups_where_there_are_none(visit: Visit) ->
     page.get_by_role("button", name="Find groups").click()
     page.locator("#hit .levels button").first.wait_for(timeout=180_000)
     assert not page.get_by_role("button", name="Find groups").is_visible()
+
+
+def test_the_map_marks_the_hit_that_was_opened_last(visit: Visit) -> None:
+    made(visit, "#view=map")
+    page = visit.see("#item=green%2F1")
+    page.locator("#hit .levels button").last.click()
+    page.locator("#map canvas").wait_for()
+    page.get_by_role("button", name="All of it", exact=True).click()
+    mark = page.locator(".sky > .opened:visible, .point.last")
+    mark.wait_for()
+    assert "opened last" in page.locator("#map .legend").inner_text()
+    visit.keep("map-opened")
+    before = mark.bounding_box()
+    page.locator("#map canvas").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(200)
+    assert mark.bounding_box()["x"] < before["x"]
+    fresh = made(visit, "#view=map")
+    assert fresh.locator(".sky > .opened:visible, .point.last").count() == 0

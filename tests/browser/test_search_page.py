@@ -572,3 +572,24 @@ def test_a_map_that_nobody_makes_any_more_is_told(visit: Visit) -> None:
     page.wait_for_timeout(1000)  # as long as more than one look takes
     assert asked == ["POST", "GET"]
     assert page.get_by_role("button", name="Make a map").is_enabled()
+
+
+def test_what_is_less_relevant_joins_behind_the_hits_that_stay(
+    browser: Any, tmp_path: Path
+) -> None:
+    settings = Settings(data=tmp_path, model="colours", threads=2, min_relevance=0.3, port=0)
+    colours = ("red", "blue", "yellow", "white")
+    items = [{"id": f"{one}/{n}", "text": f"a {one} thing"} for one in colours for n in range(60)]
+    with served(settings) as url, visiting(browser, url) as visit:
+        filled(url)
+        with httpx2.Client(base_url=url, timeout=60) as client:
+            client.put("/v1/collections/main/items", json={"items": items}).raise_for_status()
+        page = visit.see("#q=red")
+        status(visit, "61 hits")
+        page.get_by_role("button", name="Show what is less relevant").scroll_into_view_if_needed()
+        above = page.evaluate("scrollY")
+        page.get_by_role("button", name="Show what is less relevant").click()
+        status(visit, "100 hits so far")
+        assert page.evaluate("scrollY") == above > 0
+        assert page.locator("#grid > li[aria-posinset='62']").count() == 1
+        assert set(names(page)) >= {"Text 59"}

@@ -151,6 +151,19 @@ def test_a_mix_is_told_by_its_words() -> None:
     assert found.cosine > 0.99
 
 
+def test_a_word_is_near_where_it_stands_out_from_all_words() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(2000, 64)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    words = Vocabulary(tuple(f"w{n}" for n in range(2000)), rows, np.zeros(64, np.float32))
+    vector = rows[3] + 0.8 * rows[7] + 0.15 * rows[11]
+    found = mixture_of(vector / np.linalg.norm(vector), np.zeros(64, np.float32), words)
+    assert found.near == ["w3", "w7"]
+    assert len(found.words) > 2  # the others are needed for the mix alone
+    by_chance = rng.normal(size=64).astype(np.float32)
+    assert mixture_of(by_chance, np.zeros(64, np.float32), words).near == []
+
+
 def test_what_no_word_says_has_an_empty_mix() -> None:
     rows = np.eye(4, dtype=np.float32)[:2]
     words = Vocabulary(("a", "b"), rows, np.zeros(4, np.float32))
@@ -184,3 +197,21 @@ def test_a_photo_that_cannot_be_read_says_so(store: Store, settings: Settings) -
     assert found.score == pytest.approx(1)
     assert found.found is None
     assert "nothing is kept" in (found.missing or "")
+
+
+def test_how_near_an_item_is_is_told_among_enough_others_of_its_kind(store: Store) -> None:
+    collection = store.ensure("main")
+    said = ["green", "green blue", "red", *(f"blue {n}" for n in range(20))]
+    items = [Item(str(n), Modality.TEXT, toward(text), text=text) for n, text in enumerate(said)]
+    collection.put(items[:12])
+    assert insight.nearer_than(collection, items[0], toward("green")) is None
+    collection.put(items[12:])
+    green, both, red = (insight.nearer_than(collection, one, toward("green")) for one in items[:3])
+    assert green == 1
+    assert both is not None
+    assert 0.9 < both < 1
+    assert red is not None
+    assert red < both
+    collection.put([Item("photo", Modality.IMAGE, toward("green"))])
+    photo = collection.get(["photo"])[0]
+    assert insight.nearer_than(collection, photo, toward("green")) is None

@@ -7,6 +7,7 @@ import { follow } from "./fingers.js";
 import { showGroups } from "./groups.js";
 import { cornered, Lasso, rounded } from "./lasso.js";
 import { Names } from "./names.js";
+import { Opened } from "./opened.js";
 import { Pace } from "./pace.js";
 import { LEVELS, LIT, Points, RING } from "./points.js";
 import { ask, at, column, picture } from "./service.js";
@@ -20,7 +21,7 @@ export class MapView {
   #room = byId("map"); #open; #loaded = null; #points = null; #view = { x: 0, y: 0, zoom: 1 }; #viewed = "";
   #pace = new Pace(LEVELS, () => this.#later());
   #hits = []; #places = new Set(); #everywhere; #again = null; #asked = false; #names = null; #thumbs = new Map(); #canvas = null; #turn = 0; #group = "";
-  #width = 1; #height = 1; #colours = null; #isLit = () => false; #enter; #within; #lasso; #area = []; #beside; #sized = new ResizeObserver(() => this.#later());
+  #width = 1; #height = 1; #colours = null; #isLit = () => false; #enter; #within; #lasso; #area = []; #beside; #opened = new Opened(); #sized = new ResizeObserver(() => this.#later());
 
   /**
    * `open(id)` is called for a point that is chosen, `enter(group)` for a group, `within(area)` for a part;
@@ -35,6 +36,12 @@ export class MapView {
       this.#colours = null;
       this.#later();
     });
+  }
+
+  /** Mark the item that was opened last. */
+  mark(id) {
+    this.#opened.is(id);
+    this.#later();
   }
 
   hide() {
@@ -130,6 +137,7 @@ export class MapView {
       lower: column(found.points.group, Int32Array), parents: new Map(groups.map((one) => [one.number, one.parent])) };
     if (this.#viewed !== collection) this.#view = { x: 0, y: 0, zoom: 1 };
     this.#viewed = collection;
+    this.#opened.among(ids);
     this.#thumbs.clear();
     this.#canvas = el("canvas", {
       tabindex: 0, role: "application",
@@ -149,14 +157,14 @@ export class MapView {
     this.#names = new Names(groups, this.#loaded, (number) => { this.#group = ""; this.#enter(number); });
     const zoom = (by, name, sign) => el("button", { type: "button", "aria-label": name, onclick: () => this.#zoom(by) }, sign);
     this.#lasso = new Lasso({ place: (left, top) => this.#place(left, top), spot: (x, y) => this.#spot(x, y), done: this.#within });
-    const sky = el("div", { class: "sky" }, this.#canvas, this.#lasso.drawing, el("div", { class: "near-by" }), this.#names.labels,
+    const sky = el("div", { class: "sky" }, this.#canvas, this.#lasso.drawing, el("div", { class: "near-by" }), this.#opened.ring, this.#names.labels,
       el("div", { class: "zoom" }, zoom(1.6, "Closer", "+"), zoom(1 / 1.6, "Farther", "−"),
         el("button", { type: "button", "aria-label": "All of it", title: "All of it", onclick: () => this.#all() }, "○"),
         this.#lasso.button, el("button", {
           type: "button", "aria-label": "Only what is in sight", title: "Only what is in sight", onclick: () => this.#inSight(),
         }, cornered())),
       el("p", { class: "legend" }, el("i", { class: "photo" }), "photos", el("i", { class: "words" }), "texts",
-        el("i", { class: "lit" }), el("span", { class: "what" }, "hits"), el("span", { class: "ringed" }, el("i", { class: "ring" }), "hits")));
+        el("i", { class: "lit" }), el("span", { class: "what" }, "hits"), el("span", { class: "ringed" }, el("i", { class: "ring" }), "hits"), this.#opened.legend));
     const beside = el("aside", { class: "beside", "aria-label": "Groups" });
     fill(this.#room, sky, beside);
     this.#beside = showGroups(beside, { ...grouped, collection }, { open: this.#open, enter: this.#enter });
@@ -227,6 +235,7 @@ export class MapView {
     this.#lasso.show(this.#area);
     this.#names.draw({ width, height, zoom: this.#view.zoom, chosen: this.#group, spot: (x, y) => this.#spot(x, y) });
     this.#drawNear(width, height);
+    this.#opened.draw((i) => this.#spot(this.#loaded.x[i], this.#loaded.y[i]), this.#thumbs);
   }
 
   #drawNear(width, height) {

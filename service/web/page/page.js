@@ -171,6 +171,7 @@ async function showItem() {
     return;
   }
   const id = state.item;
+  map.mark(id);
   try {
     await showHit(state, grid.items, {
       close: () => dialog.close(),
