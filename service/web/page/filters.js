@@ -5,6 +5,9 @@ import { byId, el, fill, plural } from "./elements.js";
 import { ask, at } from "./service.js";
 
 const LAST = ["size", "modified", "width", "height", "suffix", "format", "name"];
+const LISTED = 12; // values of a field
+const COUNTED = 1000; // values of which it is asked how many are left
+const NOTHING = { items: 0, others: 0, values: [] };
 const HUMAN = { taken_at: "Taken", folder: "Folder", camera: "Camera", suffix: "File type",
   format: "Format", modified: "File changed", width: "Width in pixels", height: "Height in pixels", size: "File size in bytes",
   title: "Title", author: "Author", name: "File name", latitude: "Latitude", longitude: "Longitude",
@@ -17,33 +20,34 @@ export const humanly = (field) => HUMAN[field] ?? field.replaceAll("_", " ");
  * What nothing has any more is told with 0, so that no field goes away while one narrows.
  */
 export async function facets(state, signal) {
-  const load = (given) => {
-    const said = new URLSearchParams({ values: 12 });
+  const load = (given, values) => {
+    const said = new URLSearchParams({ values });
     for (const [name, value] of Object.entries(given)) said.set(name, typeof value === "string" ? value : JSON.stringify(value));
     return ask(at(state.collection, `/facets?${said}`), { signal });
   };
   const given = narrowed(state), filtered = Object.keys(state.filter);
   const [whole, left, ...others] = await Promise.all([
-    load({}),
-    isNarrow(state) ? load(given) : null,
-    ...filtered.map((field) => load(narrowed({ ...state, filter: without(state.filter, field) }))),
+    load({}, LISTED),
+    isNarrow(state) ? load(given, COUNTED) : null,
+    ...filtered.map((field) => load(narrowed({ ...state, filter: without(state.filter, field) }), COUNTED)),
   ]);
   if (!left) return { ...whole, whole };
   const fields = whole.fields.map((one) => {
     const from = filtered.includes(one.field) ? others[filtered.indexOf(one.field)] : left;
-    return kept(one, from.fields.find((other) => other.field === one.field));
+    const found = from.fields.find((other) => other.field === one.field);
+    return kept(one, found ?? NOTHING, state.filter[one.field]?.$in ?? []);
   });
   return { ...left, fields, whole };
 }
 
-/** A field of the whole collection with the counts that are left of it. */
-function kept(whole, left) {
-  const counts = new Map((left?.values ?? []).map(({ value, count }) => [value, count]));
-  const values = whole.values.map(({ value }) => ({ value, count: counts.get(value) ?? 0 }));
-  const isNew = ({ value }) => !whole.values.some((one) => one.value === value);
+/** A field of the whole collection with the counts that are left of it; null where one is not known. */
+function kept(whole, left, chosen) {
+  const counts = new Map(left.values.map(({ value, count }) => [value, count]));
+  const all = new Set([...whole.values.map((one) => one.value), ...left.values.slice(0, LISTED).map((one) => one.value), ...chosen]);
+  const values = [...all].map((value) => ({ value, count: counts.get(value) ?? (left.others ? null : 0) }));
   const none = whole.steps?.map((step) => ({ ...step, count: 0 }));
-  return { ...whole, items: left?.items ?? 0, others: left?.others ?? 0,
-    values: [...values, ...(left?.values ?? []).filter(isNew)], steps: left?.steps?.length ? left.steps : none };
+  return { ...whole, items: left.items, values, steps: left.steps?.length ? left.steps : none,
+    others: left.items - values.reduce((sum, { count }) => sum + (count ?? 0), 0) };
 }
 
 export const without = (filter, field) =>
@@ -88,21 +92,19 @@ export function showCounted(items, isAsked) {
 
 function values(state, facet, change) {
   const chosen = state.filter[facet.field]?.$in ?? [];
-  const rows = [...facet.values];
-  for (const value of chosen) if (!rows.some((row) => row.value === value)) rows.push({ value, count: 0 });
   const put = (value, isOn) => {
     const left = isOn ? [...chosen, value] : chosen.filter((one) => one !== value);
     const rest = without(state.filter, facet.field);
     change(left.length ? { ...rest, [facet.field]: { $in: left } } : rest);
   };
   return el("div", { class: "values", role: "group", "aria-label": humanly(facet.field) },
-    rows.map(({ value, count }) => el("label", { class: count ? "" : "none" },
+    facet.values.map(({ value, count }) => el("label", { class: count === 0 ? "none" : "" },
       el("input", {
         type: "checkbox", checked: chosen.includes(value), "data-filter": `${facet.field}=${value}`,
         onchange: (event) => put(value, event.target.checked),
       }),
       el("span", { class: "value", title: String(value) }, String(value) || "(empty)"),
-      el("span", { class: "count" }, count.toLocaleString("en")))),
+      el("span", { class: "count" }, count?.toLocaleString("en")))),
     facet.others ? el("p", { class: "small" }, `${plural(facet.others, "item has", "items have")} other values`) : null);
 }
 

@@ -163,8 +163,10 @@ export class MapView {
         this.#lasso.button, el("button", {
           type: "button", "aria-label": "Only what is in sight", title: "Only what is in sight", onclick: () => this.#inSight(),
         }, cornered())),
-      el("p", { class: "legend" }, el("i", { class: "photo" }), "photos", el("i", { class: "words" }), "texts",
-        el("i", { class: "lit" }), el("span", { class: "what" }, "hits"), el("span", { class: "ringed" }, el("i", { class: "ring" }), "hits"), this.#opened.legend));
+      el("p", { class: "legend" },
+        el("span", {}, el("i", { class: "photo" }), "photos"), el("span", {}, el("i", { class: "words" }), "texts"),
+        el("span", {}, el("i", { class: "lit" }), el("b", { class: "what" }, "hits")),
+        el("span", { class: "ringed" }, el("i", { class: "ring" }), "hits"), this.#opened.legend));
     const beside = el("aside", { class: "beside", "aria-label": "Groups" });
     fill(this.#room, sky, beside);
     this.#beside = showGroups(beside, { ...grouped, collection }, { open: this.#open, enter: this.#enter });

@@ -5,7 +5,7 @@ import { el } from "./elements.js";
 export class Opened {
   #ids = []; #place = -1; #id = "";
   ring = el("i", { class: "opened", "aria-hidden": true, hidden: true });
-  legend = el("span", { class: "ringed", hidden: true }, el("i", { class: "opened" }), "opened last");
+  legend = el("span", { hidden: true }, el("i", { class: "opened" }), "opened last");
 
   /** The items of the map that is shown, in its order. */
   among(ids) {
