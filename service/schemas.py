@@ -1,7 +1,7 @@
-"""Bodies of requests, each with an example that works as it stands.
+"""Bodies of requests to collections, each with an example that works as it stands.
 
-They refuse fields they do not know, and read no number out of a text or a truth. Knows nothing
-about how answers are found.
+They refuse fields they do not know, and read no number out of a text or a truth. Those that need no
+collection are in `comparisons`. Knows nothing about how answers are found.
 """
 
 from __future__ import annotations
@@ -258,6 +258,15 @@ class CheckBody(SearchBody):
         return Wanted(self.threshold, self.least, self.min_relevance)
 
 
+class DuplicatesBody(BaseModel):
+    """Find all groups of copies in a collection."""
+
+    model_config = example(tier="near_copy", limit=20)
+
+    tier: Tier = Field(Tier.NEAR_COPY, description="Down to which tier things are copies.")
+    limit: StrictInt = Field(100, ge=1, le=1000, description="Most groups that are listed.")
+
+
 # --- items --------------------------------------------------------------------------------------
 
 
@@ -335,83 +344,3 @@ class CollectionBody(BaseModel):
     quantisation: Literal["float32", "fp16", "sq8", "pq", "rabitq"] | None = Field(
         None, description="By which codes a large collection is searched; left out, as it is."
     )
-
-
-# --- without a collection -----------------------------------------------------------------------
-
-
-class EmbeddingsBody(BaseModel):
-    """Vectors of texts and pictures, in OpenAI's form."""
-
-    model_config = example(model="mini", input=["a dog in the snow", {"image": DOT}])
-
-    input: ThingForm | list[ThingForm]
-    model: str | None = Field(None, description="A model that is served here.")
-    encoding_format: Literal["float", "base64"] = Field(
-        "float", description="base64: the bytes of little-endian float32 numbers."
-    )
-    dimensions: StrictInt | None = Field(None, description="If given, must be that of the model.")
-    user: str | None = Field(None, description="Taken for the sake of clients; not kept.")
-
-
-class SimilarityBody(BaseModel):
-    """How alike is the source to each target?"""
-
-    model_config = example(
-        source="a dog in the snow",
-        targets=["a puppy outside in winter", "a recipe for pancakes"],
-        threshold=0.5,
-    )
-
-    source: ThingForm
-    targets: list[ThingForm]
-    threshold: StrictFloat | None = Field(None, ge=-1, le=1, description="Least cosine of a match.")
-    least: Tier | None = Field(None, description="Least tier of a match.")
-    min_relevance: StrictFloat | None = Field(
-        None, ge=0, le=1, description="Least relevance of a match; not for every model."
-    )
-    model: str | None = None
-
-    def wanted(self) -> Wanted:
-        """What is asked of a match."""
-        return Wanted(self.threshold, self.least, self.min_relevance)
-
-
-class ClassifyBody(BaseModel):
-    """Which of some labels fits each input, or none of them?"""
-
-    model_config = example(inputs=[{"image": DOT}, "a green thing"], labels=["red", "green"])
-
-    inputs: list[ThingForm]
-    labels: list[str] = Field(description="Two at least, each once.")
-    templates: list[str] | None = Field(
-        None, description="Sentences with {} in the place of the label; there are default ones."
-    )
-    model: str | None = None
-
-
-class DuplicatesBody(BaseModel):
-    """Find all groups of copies in a collection."""
-
-    model_config = example(tier="near_copy", limit=20)
-
-    tier: Tier = Field(Tier.NEAR_COPY, description="Down to which tier things are copies.")
-    limit: StrictInt = Field(100, ge=1, le=1000, description="Most groups that are listed.")
-
-
-class RerankBody(BaseModel):
-    """Order documents by how near they are to the query."""
-
-    model_config = example(
-        query="a dog in the snow",
-        documents=["a recipe for pancakes", "a puppy outside in winter"],
-        top_n=1,
-    )
-
-    query: ThingForm
-    documents: list[ThingForm]
-    top_n: StrictInt | None = Field(None, ge=1, description="Only the best so many.")
-    min_relevance: StrictFloat | None = Field(
-        None, ge=0, le=1, description="Less relevant documents are left out; not for every model."
-    )
-    model: str | None = None

@@ -9,10 +9,11 @@ from latent.models import registry
 from latent.models.places import without_places
 from service.answers import ClassifyAnswer, ClassifyResult, LabelAnswer
 from service.checks.classify import Labels, Verdict, label_rows, labels_of, modality_of, verdict
+from service.comparisons import ClassifyBody
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
-from service.schemas import ClassifyBody, things_of
+from service.schemas import things_of
 
 routes = router("models")
 

@@ -14,11 +14,12 @@ from latent.items import Vector
 from latent.models.embedder import Embedder
 from latent.models.places import without_places
 from service.answers import EmbeddingsAnswer
+from service.comparisons import EmbeddingsBody
 from service.engine.parts import Text, Thing
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router, told
-from service.schemas import EmbeddingsBody, things_of
+from service.schemas import things_of
 
 routes = router("models")
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from latent.models.places import without_places
 from service.answers import RerankAnswer, RerankResult
+from service.comparisons import RerankBody
 from service.engine.relevance import PairJudge, kind_of
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
-from service.schemas import RerankBody, things_of
+from service.schemas import things_of
 
 routes = router("models")
 

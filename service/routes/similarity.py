@@ -11,11 +11,12 @@ from latent.models.places import without_places
 from service.answers import SimilarityAnswer, SimilarityResult
 from service.checks.looks import look_at
 from service.checks.tiers import Tier, tier_of
+from service.comparisons import SimilarityBody
 from service.engine.relevance import PairJudge, kind_of
 from service.fetching.bodies import fetch_into
 from service.guard.scopes import Scope, needs
 from service.routes.asking import DeskNow, router
-from service.schemas import SimilarityBody, things_of
+from service.schemas import things_of
 
 routes = router("models")
 

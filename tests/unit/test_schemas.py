@@ -11,15 +11,16 @@ from PIL import Image
 from pydantic import BaseModel, ValidationError
 
 from latent.items import Hit, Item, Modality, Passage
-from service import schemas, strict_json
+from service import comparisons, schemas, strict_json
 from service.answers import HitAnswer, ItemAnswer
+from service.comparisons import EmbeddingsBody
 from service.embedding.pictures import picture_bytes
 from service.engine.parts import Like, Part, Picture, Text
-from service.schemas import DOT, CheckBody, EmbeddingsBody, ItemsBody, QueryBody
+from service.schemas import DOT, CheckBody, ItemsBody, QueryBody
 
 BODIES = [
     given
-    for name, given in vars(schemas).items()
+    for name, given in (vars(schemas) | vars(comparisons)).items()
     if inspect.isclass(given) and issubclass(given, BaseModel) and given is not BaseModel
 ]
 
