@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -59,10 +59,11 @@ class Quantisation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Vectors that never change: `keys` `(n,)` ascending, `vectors` `(n, dim)` in that order.
+    """Vectors that never change: `vectors` `(n, dim)`, and the key of each, `keys` `(n,)`.
 
-    `effort` is how far a walk looks at least, so that it keeps the promise (`recall`). `pages` are
-    told of rows that were looked up, where they are mapped.
+    Keys ascend, or `by_key` `(n,)` gives the rows in the order of their keys. `effort` is how far
+    a walk looks at least, so that it keeps the promise (`recall`). `pages` are told of rows that
+    were looked up, where they are mapped.
     """
 
     kind: Kind
@@ -72,16 +73,51 @@ class Base:
     effort: int = LEAST_EFFORT
     quantisation: Quantisation = Quantisation.FLOAT32
     pages: Pages | None = None
+    by_key: NDArray[np.int64] | None = None
+
+    def places(self, keys: Keys) -> NDArray[np.int64]:
+        """Where each of `keys` stands; -1 for those that are not here."""
+        if not len(self.keys):
+            return np.full(len(keys), -1)
+        found = np.searchsorted(self.keys, keys, sorter=self.by_key)
+        found = np.minimum(found, len(self.keys) - 1)
+        rows = found if self.by_key is None else self.by_key[found]
+        return np.where(self.keys[rows] == keys, rows, -1)
 
     def positions(self, keys: Keys) -> NDArray[np.int64]:
-        """Where those of `keys` that are here stand."""
-        if not len(self.keys):
-            return np.empty(0, np.int64)
-        found = np.searchsorted(self.keys, keys)
-        found = np.minimum(found, len(self.keys) - 1)
-        found = found[self.keys[found] == keys]
+        """Where those of `keys` that are here stand, each once."""
+        found = self.places(keys)
+        found = found[found >= 0]
         is_ascending = bool((found[1:] > found[:-1]).all())
         return found if is_ascending else np.unique(found)
+
+    def holds_just(self, keys: Keys) -> bool:
+        """Whether these ascending keys are all there are."""
+        if len(keys) != len(self.keys):
+            return False
+        return np.array_equal(self.keys if self.by_key is None else self.keys[self.by_key], keys)
+
+    def arranged(self, order: NDArray[np.int64], keys: Keys, vectors: Vectors) -> Base:
+        """The same with its rows in this order, which `keys` and `vectors` are in already.
+
+        The graph of this one is used up for it.
+        """
+        self.faiss_index.permute_entries(order)
+        return replace(self, keys=keys, vectors=vectors, by_key=_by_key(keys))
+
+    def entry(self) -> int:
+        """The row of a graph where walks begin."""
+        return int(self.faiss_index.hnsw.entry_point)
+
+    def links_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The rows that rows of a graph are linked to, `(rows, most)`; -1 for none."""
+        graph = self.faiss_index.hnsw
+        links = faiss.rev_swig_ptr(graph.neighbors.data(), graph.neighbors.size())
+        begins = faiss.rev_swig_ptr(graph.offsets.data(), graph.offsets.size())[rows]
+        found: NDArray[np.int32] = links[
+            begins.astype(np.int64)[:, None] + np.arange(graph.nb_neighbors(0))
+        ]
+        return found
 
     @property
     def code_size(self) -> int:
@@ -89,6 +125,10 @@ class Base:
         if self.kind is Kind.EXACT:
             return 4 * int(self.vectors.shape[1])
         return int(_codes_of(self.faiss_index).code_size)
+
+
+def _by_key(keys: Keys) -> NDArray[np.int64] | None:
+    return None if (keys[1:] > keys[:-1]).all() else np.argsort(keys)
 
 
 def empty_base(dim: int) -> Base:
@@ -215,7 +255,7 @@ def read_file(
         size = index.ntotal * index.d
         flat = faiss.rev_swig_ptr(index.get_xb(), size) if size else np.empty(0, np.float32)
         vectors = flat.reshape(index.ntotal, index.d)
-    return Base(kind, keys, vectors, index, effort, quantisation, pages)
+    return Base(kind, keys, vectors, index, effort, quantisation, pages, _by_key(keys))
 
 
 def ask(

@@ -235,9 +235,9 @@ class _Scope:
 def _filtered(state: State, only: Keys) -> _Scope:
     base = state.base
     if 8 * len(only) < len(base.keys):
-        rows = state.living(base.positions(only))
+        rows = np.sort(state.living(base.positions(only)))
         return _Scope(base, len(rows), True, positions=rows)
-    if np.array_equal(base.keys, only):  # all there are, of a collection of photos alone, say
+    if base.holds_just(only):  # all there are, of a collection of photos alone, say
         return _Scope(base, len(base.keys) - state.masked, True, alive=state.alive)
     bits = np.packbits(np.isin(base.keys, only), bitorder="little")
     if state.alive is not None:

@@ -105,11 +105,10 @@ def _least(contract: Callable[[int], Contract], promise: float) -> Contract:
 def lines_of(base: Base, questions: Questions) -> NDArray[np.float32]:
     """The score of the tenth nearest of each question, by comparing all; `(n,)`."""
     best = np.full((len(questions), AT), -np.inf, np.float32)
-    own = np.searchsorted(base.keys, questions.keys)
-    is_here = questions.keys >= 0
+    own = base.places(questions.keys)
     for start in range(0, len(base.keys), PIECE):
         scores = questions.vectors @ base.vectors[start : start + PIECE].T
-        inside = is_here & (own >= start) & (own < start + scores.shape[1])
+        inside = (own >= start) & (own < start + scores.shape[1])
         scores[inside, own[inside] - start] = -np.inf
         better = np.flatnonzero(scores.max(axis=1) > best.min(axis=1))
         both = np.concatenate([best[better], scores[better]], axis=1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from latent.index.bases import LINKS, Kind, Quantisation
 
 KEY = 8  # bytes of a key in the snapshot
+ORDER = 8  # bytes that say where the row of a key is: a graph has its rows in an order of its own
 LEVEL = 12  # bytes that say where the links of an item begin, and on how many levels it is
 EMPTY = 213_000  # bytes of a catalog with nothing in its tables
 ITEM = 150  # bytes of an item in the catalog, without vector, text, metadata
@@ -29,7 +30,8 @@ class Sizes:
     """What so many items take. Bytes and seconds.
 
     `memory` is what searches hold; `roomy` has the exact vectors in the system's cache besides, so
-    that none is waited for. `disk` has room for the next snapshot beside the present one.
+    that none is waited for. `disk` has room for the next snapshot beside the present one, while its
+    vectors are put into another order.
     """
 
     kind: Kind
@@ -42,7 +44,7 @@ class Sizes:
 
     @property
     def disk(self) -> int:
-        return self.catalog + 2 * self.snapshot
+        return self.catalog + 2 * self.snapshot + self.roomy - self.memory
 
 
 def code_size(dim: int, quantisation: Quantisation) -> int:
@@ -71,14 +73,15 @@ def sizes(items: int, dim: int, *, quantisation: Quantisation, exact: int, cores
     if items <= exact:
         memory = vectors + KEY * items
         return Sizes(Kind.EXACT, Quantisation.FLOAT32, memory, memory, catalog, memory, 0.0)
-    memory = round(items * (code_size(dim, quantisation) + links_size() + KEY))
+    index = round(items * (code_size(dim, quantisation) + links_size() + KEY))
+    memory = index + ORDER * items
     return Sizes(
         Kind.HNSW,
         quantisation,
         memory,
         memory + vectors,
         catalog,
-        memory + vectors,
+        index + vectors,
         build_seconds(items, dim, cores=cores),
     )
 
@@ -108,7 +111,7 @@ def most_items(memory: int, dim: int, *, quantisation: Quantisation, cores: int)
 
     A new graph is built beside the one that is served, so both must fit.
     """
-    each = code_size(dim, quantisation) + links_size() + KEY
+    each = code_size(dim, quantisation) + links_size() + KEY + ORDER
     by_memory = int(max(0, memory - SERVICE) / (2 * each))
     low, high = 0, by_memory
     while low < high:  # time grows with size, so halving finds the last one that is in time

@@ -18,11 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
-from numpy.typing import NDArray
 
 from latent.disk import flush, storage_error
 from latent.errors import StoreError
@@ -31,14 +28,18 @@ from latent.index.building import INDEX, KEYS, VECTORS, Task
 from latent.index.pages import mapped
 from latent.index.plans import LEAST_EFFORT
 from latent.index.recall import Contract
+from latent.index.row_files import save, save_parts
 from latent.index.vectors import Keys
 from latent.items import Vectors
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
-READ = (1, 2)
-"""Formats that are read; in the first, nothing was measured, and files have one checksum each."""
+FORMAT = 3
+READ = (1, 2, 3)
+"""Formats that are read; in the first, nothing was measured, and files have one checksum each.
+
+Up to the second, keys ascend; a version that expects that would look for rows in the wrong places.
+"""
 MANIFEST = "manifest.json"
 PIECE = 32 << 20  # bytes of a file with a checksum of their own, so that several cores can check
 
@@ -99,12 +100,7 @@ def drafted(folder: Path) -> Iterator[Path]:
 def write_vectors(fresh: Path, keys: Keys, parts: Iterable[Vectors], dim: int) -> None:
     """Write ascending keys, and their vectors part by part."""
     save(fresh / KEYS, keys)
-    shape = (len(keys), dim)
-    with (fresh / VECTORS).open("wb") as stream:
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        npy.write_array_header_1_0(stream, header)
-        for part in parts:
-            stream.write(np.ascontiguousarray(part, "<f4").data)
+    save_parts(fresh / VECTORS, parts, (len(keys), dim))
 
 
 def publish(
@@ -206,14 +202,6 @@ def _remove(path: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def save(path: Path, rows: NDArray[Any]) -> None:
-    """As `np.save`, which forgets why the system refused to write ("80000 requested …")."""
-    rows = np.ascontiguousarray(rows)
-    with path.open("wb") as stream:
-        npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(rows))
-        stream.write(rows.data)
-
-
 def _open(path: Path, fingerprint: str, threads: int | None = None) -> Snapshot:
     try:
         manifest = Manifest(**json.loads((path / MANIFEST).read_text()))
@@ -238,6 +226,7 @@ def _open(path: Path, fingerprint: str, threads: int | None = None) -> Snapshot:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{path.name} cannot be read: {error}") from error
     memory = size - ((path / VECTORS).stat().st_size if has_own else 0)
+    memory += 0 if base.by_key is None else base.by_key.nbytes
     contract = Contract(manifest.effort, manifest.recall)
     return Snapshot(manifest.sequence, base, size, memory, contract)
 

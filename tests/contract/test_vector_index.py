@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from latent.errors import InputError, SpaceMismatchError
-from latent.index.bases import Kind, build, empty_base
+from latent.index.arranging import order_of
+from latent.index.bases import Base, Kind, build, empty_base
 from latent.index.exact import ExactIndex
 from latent.index.faiss_index import FaissIndex
 from latent.index.plans import Plan, Way
@@ -47,8 +48,22 @@ class Rebuilt(FaissIndex):
 
     def _rebuild(self) -> None:
         held = self.held()
-        rebuilt = FaissIndex(build(*held, self._base_kind))
+        rebuilt = FaissIndex(self._built(*held))
         self._delta, self._state = rebuilt._delta, rebuilt._state
+
+    def _built(self, keys: NDArray[np.int64], vectors: NDArray[np.float32]) -> Base:
+        return build(keys, vectors, self._base_kind)
+
+
+class Arranged(Rebuilt):
+    """Each new base has its rows in the order of its graph."""
+
+    def _built(self, keys: NDArray[np.int64], vectors: NDArray[np.float32]) -> Base:
+        base = super()._built(keys, vectors)
+        if base.kind is Kind.EXACT:  # of nothing
+            return base
+        order = order_of(len(keys), base.links_of, first=base.entry())
+        return base.arranged(order, keys[order], vectors[order])
 
 
 def faiss_base() -> VectorIndex:
@@ -59,9 +74,13 @@ def faiss_graph() -> VectorIndex:
     return Rebuilt(Kind.HNSW)
 
 
+def faiss_arranged() -> VectorIndex:
+    return Arranged(Kind.HNSW)
+
+
 @pytest.fixture(
-    params=[exact, faiss_flat, faiss_base, faiss_graph],
-    ids=["exact", "faiss-delta", "faiss-base", "faiss-graph"],
+    params=[exact, faiss_flat, faiss_base, faiss_graph, faiss_arranged],
+    ids=["exact", "faiss-delta", "faiss-base", "faiss-graph", "faiss-arranged"],
 )
 def index(request: pytest.FixtureRequest) -> VectorIndex:
     make: Callable[[], VectorIndex] = request.param

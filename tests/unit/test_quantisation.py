@@ -17,7 +17,7 @@ from latent.index.faiss_index import MANY, FaissIndex
 from latent.index.pages import AROUND, Pages, mapped
 from latent.index.plans import Plan, Way
 from latent.index.recall import Questions, measured
-from latent.index.snapshot import save
+from latent.index.row_files import save
 from latent.items import Item, Modality
 from latent.models.colours import DIM
 from latent.settings import Settings

@@ -12,12 +12,12 @@ from latent.disk import storage_error
 from latent.errors import StorageFullError
 from latent.index.bases import Kind
 from latent.index.building import Task, make
+from latent.index.row_files import save
 from latent.index.snapshot import (
     discard,
     drafted,
     newest,
     publish,
-    save,
     sequences,
     write_vectors,
 )
