@@ -121,3 +121,33 @@ def test_what_names_no_item_and_no_concept_is_refused_by_name(data: Path) -> Non
         result = typed(data, "red", wrong)
         assert result.exit_code == 1
         assert said in result.stderr
+
+
+def test_an_explanation_begins_with_how_near_the_item_is_among_its_kind(
+    client: TestClient, data: Path
+) -> None:
+    told = CliRunner().invoke(main, ["explain", "red", "red/1", "--data", str(data)])
+    assert told.exit_code == 0, told.output
+    score, nearer = told.stdout.splitlines()[:2]
+    assert score.startswith("score ")
+    asked = CliRunner().invoke(main, ["explain", "red", "red/1", "--json", "--data", str(data)])
+    share = json.loads(asked.stdout)["nearer_than"]
+    assert share >= 0.9
+    assert nearer == f"nearer to it than {min(99, int(100 * share))} of 100 texts in the collection"
+    body = {"query": "red", "id": "red/1"}
+    answer = client.post(f"{ROUTE}/explain", json=body).json()
+    assert answer["nearer_than"] == share
+    far = client.post(f"{ROUTE}/explain", json={**body, "id": "blue/1"}).json()
+    assert far["nearer_than"] < share
+
+
+def test_what_explains_a_concept_and_an_item_is_found_as_by_a_search(client: TestClient) -> None:
+    query = [{"concept": "redness"}, {"id": "blue/1", "weight": -0.5}]
+    answer = client.post(f"{ROUTE}/explain", json={"query": query, "id": "red/1"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    redness, blue = found["parts"]
+    assert redness > 0
+    assert redness + blue == pytest.approx(found["score"], abs=1e-6)
+    unknown = client.post(f"{ROUTE}/explain", json={"query": {"concept": "none"}, "id": "red/1"})
+    assert unknown.status_code == 404
