@@ -27,8 +27,8 @@ one word in thirty thousand."""
 class Mixture:
     """Words with their weights, heaviest first; `cosine` of their mix to the vector itself.
 
-    `near` are those of them that lie near to it also by themselves, the nearest first: a heavy word
-    of a mix may only make up for what others say too much.
+    `near` are those of them that lie near to it also by themselves, the nearest first, none that
+    says what another has said: a heavy word of a mix may only make up for what others say too much.
     """
 
     words: list[tuple[str, float]]
@@ -54,7 +54,9 @@ def mixture_of(vector: Vector, middle: Vector, vocabulary: Vocabulary) -> Mixtur
         (vocabulary.words[order[chosen[i]]], float(weights[i])) for i in heaviest if weights[i] > 0
     ]
     least = float(cosines.mean() + NEAR * cosines.std())
-    near = [vocabulary.words[i] for i in order[np.sort(chosen)] if cosines[i] >= least]
+    ours = np.full_like(cosines, -1.0)
+    ours[order[chosen]] = cosines[order[chosen]]
+    near = [word for word, score in vocabulary.telling(ours, MOST) if score >= least]
     return Mixture(named, cosine, near)
 
 

@@ -58,8 +58,8 @@ function doubt({ heat: isPhoto, words, faithfulness, is_faithful }) {
 /** The few words that are truly near to it, each a way to search. */
 function also(state, { mixture: mixed }, go) {
   if (!mixed) return null;
-  const asked = new Set([state.words, ...state.parts.map((one) => one.text ?? "")].map((one) => one.trim().toLowerCase()));
-  const near = mixed.near.filter((word) => !asked.has(word)).slice(0, FEW_WORDS);
+  const asked = new Set([state.words, ...state.parts.map((one) => one.text ?? "")].join(" ").toLowerCase().match(/\p{L}+/gu));
+  const near = mixed.near.filter((word) => !word.split(" ").some((one) => asked.has(one))).slice(0, FEW_WORDS);
   const isAsked = question(state) !== null;
   if (!near.length) return isAsked ? null : el("p", {}, "No everyday word is truly near to it.");
   return [el("h3", {}, isAsked ? "What the model also sees" : "What the model sees"),
