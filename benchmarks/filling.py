@@ -5,6 +5,9 @@ Knows nothing about what is measured on them.
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +26,7 @@ from latent.index.questions import ENOUGH
 from latent.index.recall import Questions, lines_of
 from latent.index.served import Limits
 from latent.items import JSON, Item, Modality, Vectors
+from latent.settings import Settings
 from latent.store import Store
 from latent.wiring import INDEX, open_store
 
@@ -30,6 +34,7 @@ NAME = "bench"
 AT = 10
 QUESTIONS = 200
 AT_ONCE = 2_000
+DATA, TOOK = "data", "took.json"
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,26 @@ def lots(n: int) -> NDArray[np.int64]:
 
 @contextmanager
 def filled(bench: Bench, n: int, dim: int) -> Iterator[Filled]:
-    """A collection of n vectors with its snapshot."""
+    """A collection of n vectors with its snapshot, for one part of a run to do with as it likes.
+
+    It is made once a run, for that takes minutes; each part has a copy, which goes with it.
+    """
     drawn = draw(n, dim, questions=QUESTIONS + ENOUGH)
-    data = bench.folder / f"index-{n}-{dim}"
-    settings = bench.settings(data=data, model=f"vectors:{dim}", min_relevance=0)
+    made = bench.folder / f"index-{n}-{dim}"
+    if not (made / TOOK).exists():
+        _make(bench, drawn, made)
+    took = json.loads((made / TOOK).read_text())
+    with tempfile.TemporaryDirectory(prefix=f"{made.name}-", dir=bench.folder) as place:
+        data = Path(shutil.copytree(made / DATA, Path(place) / DATA))
+        with open_store(_settings(bench, data, dim)) as store:
+            collection = judging_itself(store, drawn)
+            yield Filled(store, collection, drawn, data, took["put"], took["publish"])
+
+
+def _make(bench: Bench, drawn: Drawn, folder: Path) -> None:
+    n, dim = drawn.things.shape
     lot = lots(n)
-    with open_store(settings) as store:
+    with open_store(_settings(bench, folder / DATA, dim)) as store:
         store.ensure(NAME)
         collection = judging_itself(store, drawn)
         started = time.perf_counter()
@@ -81,7 +100,11 @@ def filled(bench: Bench, n: int, dim: int) -> Iterator[Filled]:
         started = time.perf_counter()
         collection.publish(force=True)
         publish = time.perf_counter() - started
-        yield Filled(store, collection, drawn, data, put, publish)
+    (folder / TOOK).write_text(json.dumps({"put": put, "publish": publish}))
+
+
+def _settings(bench: Bench, data: Path, dim: int) -> Settings:
+    return bench.settings(data=data, model=f"vectors:{dim}", min_relevance=0)
 
 
 def _item(drawn: Drawn, lot: NDArray[np.int64], i: int) -> Item:

@@ -1,7 +1,8 @@
 """Items that are put while questions are asked: two services of one folder, each a process.
 
 One service is told new items all the time, by clients of another process; the other is asked, and
-must know each within a second. Knows nothing about how a service is made.
+must know each within a second. All share all cores: two services and what builds snapshots, and
+clients that take a quarter of a core. Knows nothing about how a service is made.
 """
 
 from __future__ import annotations
@@ -49,13 +50,14 @@ class _Given:
 def live(bench: Bench, n: int) -> Iterator[Row]:
     """Questions alone, then beside puts."""
     n, seconds = (1_000, 1.0) if bench.is_quick else (n, 60.0)
-    with filled(bench, n, DIM) as ours:
-        data, asked = ours.data, ours.drawn.like_things
     new = bench.folder / "new.npy"
     np.save(new, draw(n, DIM, questions=int(ASKED_PUTS * (seconds + 5)), seed=1).like_things)
     with ExitStack() as stack:
+        ours = stack.enter_context(filled(bench, n, DIM))
+        model = f"vectors:{DIM}"
         told, other = (
-            stack.enter_context(serving(bench, f"vectors:{DIM}", "search", data)) for _ in range(2)
+            stack.enter_context(serving(bench, model, "search", ours.data, has_all=True))
+            for _ in range(2)
         )
         label = f"{n:,} × {DIM} live"
         writer, reader = (
@@ -63,7 +65,7 @@ def live(bench: Bench, n: int) -> Iterator[Row]:
         )
         busy = Busy([told.pid, other.pid])
         puts = stack.enter_context(putting(told.port, ASKED_PUTS, seconds, new))
-        yield from _rows(label, writer, reader, busy, _Given(asked, puts), seconds)
+        yield from _rows(label, writer, reader, busy, _Given(ours.drawn.like_things, puts), seconds)
 
 
 def _rows(

@@ -75,20 +75,19 @@ def rows(bench: Bench, *, n: int, dim: int) -> Iterator[Row]:
             recall(things, asked, [ours.found(one) for one in asked], line=line),
             recall(things, asked, raw.answers(asked, AT), line=line),
         )
-        data = ours.data
-    questions = bench.folder / "questions.npy"
-    np.save(questions, asked)
-    how = f"recall@10 {both[0]:.3f} against {both[1]:.3f} of {raw.name}"
-    for workers in crews():
-        named = f"{label}{by(workers)}"
-        with serving(bench, f"vectors:{dim}", "search", data, workers=workers) as service:
-            # Each has a client, so that none reads its first items while it is measured.
-            warm = 2 * _seconds(bench)
-            service.ask(QUERY, clients=workers, seconds=warm, seed=f"{FILE}{questions}")
-            yield from _alone(bench, named, service, raw, asked, questions, how)
-            rates = {form: _rate(bench, service, form, questions) for form in FORMS}
-            yield from memory(named, service)
-        yield from _saturated(bench, named, rates, raw, asked, is_all=workers == max(crews()))
+        questions = bench.folder / "questions.npy"
+        np.save(questions, asked)
+        how = f"recall@10 {both[0]:.3f} against {both[1]:.3f} of {raw.name}"
+        for workers in crews():
+            named = f"{label}{by(workers)}"
+            with serving(bench, f"vectors:{dim}", "search", ours.data, workers=workers) as service:
+                # Each has a client, so that none reads its first items while it is measured.
+                warm = 2 * _seconds(bench)
+                service.ask(QUERY, clients=workers, seconds=warm, seed=f"{FILE}{questions}")
+                yield from _alone(bench, named, service, raw, asked, questions, how)
+                rates = {form: _rate(bench, service, form, questions) for form in FORMS}
+                yield from memory(named, service)
+            yield from _saturated(bench, named, rates, raw, asked, is_all=workers == max(crews()))
 
 
 def _alone(

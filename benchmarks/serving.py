@@ -233,10 +233,15 @@ def _own_ms(bench: Bench, name: str, *, seed: int) -> float:
 
 @contextmanager
 def serving(
-    bench: Bench, name: str, app: str, data: Path, *, workers: int = 1
+    bench: Bench, name: str, app: str, data: Path, *, workers: int = 1, has_all: bool = False
 ) -> Iterator[Service]:
-    """A service of so many workers on its cores, ready."""
+    """A service of so many workers on its cores, ready; on those of its clients too, if it has all.
+
+    That is for clients who do little.
+    """
     cores, client_cores = _cores()
+    if has_all:
+        cores = cores | client_cores
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     given = {"MODEL": name, "DATA": str(data), "PORT": str(port), "THREADS": str(len(cores))}

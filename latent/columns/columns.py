@@ -162,7 +162,7 @@ class Columns:
     def _make_rows(self, parts: Sequence[Part]) -> None:
         """Rows for the keys that have none; keys grow, so new rows come behind the others."""
         keys = np.sort(np.concatenate([np.empty(0, np.int64), *(part.keys for part in parts)]))
-        new = keys[~np.isin(keys, self._keys[: self._size])]
+        new = keys[~self._are_here(keys)]
         first, self._size = self._size, self._size + len(new)
         if self._size > len(self._keys):
             room = max(self._size, len(self._keys) * 5 // 4) - len(self._keys)
@@ -176,12 +176,17 @@ class Columns:
 
     def _rows_of(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the keys stand; those that are not here are left out."""
-        if not self._size:
-            return np.empty(0, np.int64)
         rows = np.searchsorted(self._keys[: self._size], keys)
-        rows = np.minimum(rows, self._size - 1)
-        found: NDArray[np.int64] = rows[self._keys[rows] == keys]
+        found: NDArray[np.int64] = rows[self._are_here(keys)]
         return found
+
+    def _are_here(self, keys: NDArray[np.int64]) -> Mask:
+        """Which of the keys have a row. They are looked up: to sort all of them takes long."""
+        if not self._size:
+            return np.zeros(len(keys), np.bool_)
+        rows = np.searchsorted(self._keys[: self._size], keys)
+        are_here: Mask = self._keys[np.minimum(rows, self._size - 1)] == keys
+        return are_here
 
     @property
     def bytes(self) -> int:

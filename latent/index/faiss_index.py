@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent.index.bases import Base, Bits, Kind, Quantisation, ask, rough_scores
-from latent.index.exact import MARGIN, ExactIndex, View, checked, nearest_of, nearest_rows
+from latent.index.exact import MARGIN, ExactIndex, View, checked, nearest_in, nearest_of
 from latent.index.plans import Plan, Trace, Way, choose
 from latent.index.products import BaseProducts, Products
 from latent.index.vectors import Keys, Neighbour, best, cosines
@@ -175,13 +175,14 @@ class FaissIndex:
         rows = checked(queries, self._dim)
         state = self._state
         scope = self._scope(state, only)
-        keys, vectors = state.delta.living(only)
+        parts = state.delta.parts(only)
+        beside = sum(len(keys) for keys, _ in parts)
         found = []
         for query, (old, trace) in zip(rows, _search_base(scope, rows, k, plan), strict=True):
-            if len(keys):
-                new = nearest_rows(keys, vectors, query, k)
+            if beside:
+                new = nearest_in(parts, query, k)
                 old = sorted(old + new, key=lambda hit: (-hit.score, hit.key))[:k]
-                trace = replace(trace, candidates=trace.candidates + len(keys))
+                trace = replace(trace, candidates=trace.candidates + beside)
             found.append((old, trace))
             if state.base.pages is not None:
                 state.base.pages.looked_up(trace.candidates)

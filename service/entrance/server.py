@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from latent.errors import InputError, StoreError
+from latent.memory import settle
 from latent.settings import Settings
 from latent.wiring import open_store
 from service.app import search_app, similarity_app
@@ -98,7 +99,17 @@ def config_of(app: FastAPI) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Ends well when it is told to: not ready at once, and with exit code 0 in time."""
+    """Settles once it is warm. Ends well when it is told to: not ready at once, and in time."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        state = self.lifespan.state.get("service")
+        if state is not None:
+            state.readiness.tell(self.warm)
+
+    def warm(self) -> None:
+        """Called once all that is needed for answers is there."""
+        settle()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn would raise the signal again once all is done, and end the process by it.

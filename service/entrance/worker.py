@@ -45,9 +45,12 @@ class Worker(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         self._state.readiness.wait_for(OTHERS)
-        self._state.readiness.tell(partial(self._channel.say, Word.READY))
         self._channel.say(Word.UP)
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take)
+
+    def warm(self) -> None:
+        super().warm()
+        self._channel.say(Word.READY)
 
     @property
     def _state(self) -> State:

@@ -26,6 +26,10 @@ def exact() -> VectorIndex:
     return ExactIndex(DIM)
 
 
+def exact_in_blocks() -> VectorIndex:
+    return ExactIndex(DIM, block=3)
+
+
 def faiss_flat() -> VectorIndex:
     return FaissIndex(empty_base(DIM))
 
@@ -79,8 +83,8 @@ def faiss_arranged() -> VectorIndex:
 
 
 @pytest.fixture(
-    params=[exact, faiss_flat, faiss_base, faiss_graph, faiss_arranged],
-    ids=["exact", "faiss-delta", "faiss-base", "faiss-graph", "faiss-arranged"],
+    params=[exact, exact_in_blocks, faiss_flat, faiss_base, faiss_graph, faiss_arranged],
+    ids=["exact", "exact-in-blocks", "faiss-delta", "faiss-base", "faiss-graph", "faiss-arranged"],
 )
 def index(request: pytest.FixtureRequest) -> VectorIndex:
     make: Callable[[], VectorIndex] = request.param
@@ -244,6 +248,50 @@ def test_faiss_agrees_with_brute_force(
         # A graph may prefer one of two equally near; how near they are it must get right.
         assert [hit.score for hit in found[0]] == [hit.score for hit in expected[0]]
     assert len(index) == len(oracle)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=steps, query=vectors, k=st.integers(1, 40), block=st.integers(1, 5))
+def test_it_does_not_matter_where_blocks_end(
+    steps: list[tuple[str, int, list[float] | None]], query: list[float], k: int, block: int
+) -> None:
+    index = ExactIndex(DIM, block=block)
+    held: dict[int, NDArray[np.float32]] = {}
+    views = []
+    for verb, key, vector in steps:
+        if verb == "add":
+            index.add(keys(key, key + 1), unit([vector, query]))
+            held |= {key: unit(vector), key + 1: unit(query)}
+        else:
+            index.drop(keys(key, key + 1))
+            held = {one: row for one, row in held.items() if one not in (key, key + 1)}
+        views.append((index.view, dict(held)))
+    for view, then in views:  # those of earlier moments, too, are as they were
+        found_keys, rows = view.living()
+        assert len(view) == len(then)
+        assert dict(zip(found_keys.tolist(), rows.tolist(), strict=True)) == {
+            key: row.tolist() for key, row in then.items()
+        }
+    plain = ExactIndex(DIM, block=1_000)
+    plain.add(np.array(sorted(held), np.int64), rows_of(held))
+    assert index.search(unit([query]), k) == plain.search(unit([query]), k)
+
+
+def rows_of(held: dict[int, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The rows of what is held, in the order of their keys."""
+    return np.array([held[key] for key in sorted(held)], np.float32).reshape(-1, DIM)
+
+
+def test_blocks_of_many_dropped_rows_are_put_together() -> None:
+    rows = random_rows(2_000)
+    index = ExactIndex(DIM, block=100)
+    index.add(np.arange(2_000, dtype=np.int64), rows)
+    index.drop(np.arange(0, 1_500, dtype=np.int64))
+    assert len(index.view.blocks) < 10
+    index.add(keys(3, 1_999), rows[[1_999, 3]])
+    assert [hit.key for hit in index.search(rows[[3, 1_999]], 1)[0]] == [1_999]
+    assert {hit.key for (hit,) in index.search(rows[1_990:1_999], 1)} == set(range(1_990, 1_999))
+    assert len(index) == 501
 
 
 def test_a_graph_finds_what_brute_force_finds() -> None:

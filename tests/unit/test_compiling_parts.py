@@ -10,6 +10,7 @@ import onnxruntime as ort
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from numpy.typing import NDArray
 from PIL import Image
 
 from latent.errors import InputError, ModelUnavailableError
@@ -207,6 +208,53 @@ def test_products_in_8_bits_are_near_and_no_row_depends_on_another(graph: bytes)
     assert np.abs(exact - rough).max() > 0
     bright = np.concatenate([PIXELS[:1], np.full((3, 4, 4, 3), 255, np.uint8)])
     np.testing.assert_array_equal(run(small, bright)[0], rough[0])
+
+
+@pytest.mark.parametrize("rows", [64, 63])
+def test_no_two_weights_in_8_bits_are_more_than_16_bits_can_add(rows: int) -> None:
+    """Processors without VNNI cut off what is more; there the kernels that cannot are held."""
+    weights = np.random.default_rng(0).normal(size=(rows, 40)).astype(np.float32)
+    weights[:, :20] = np.abs(weights[:, :20])  # all of one sign: the worst that can be
+    weights[:, 0] = 1
+    small = in_8_bits(product(weights), [{"x": np.ones((1, rows), np.float32)}])
+    (whole,) = (
+        onnx.numpy_helper.to_array(one).astype(int)
+        for one in onnx.load_model_from_string(small).graph.initializer
+        if one.name.endswith("_int8")
+    )
+    pairs = np.pad(whole, ((0, rows % 2), (0, 0))).reshape(-1, 2, 40)
+    assert 255 * pairs.clip(min=0).sum(axis=1).max() < 2**15
+    assert 255 * pairs.clip(max=0).sum(axis=1).min() >= -(2**15)
+    assert np.abs(whole).max() > 100  # and no more is given away than that
+    bright = np.ones((3, rows), np.float32)
+    quick, exact = (x64(small, is_exact).run(None, {"x": bright})[0] for is_exact in (False, True))
+    np.testing.assert_array_equal(quick, exact)
+    np.testing.assert_allclose(quick, bright @ weights, rtol=0.02, atol=0.2)
+
+
+def product(weights: NDArray[np.float32]) -> bytes:
+    """A graph that multiplies `x` with weights."""
+    rows, columns = weights.shape
+    kind = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["x", "weights"], ["vectors"])],
+        "product",
+        [onnx.helper.make_tensor_value_info("x", kind, ["n", rows])],
+        [onnx.helper.make_tensor_value_info("vectors", kind, ["n", columns])],
+        [onnx.numpy_helper.from_array(weights, "weights")],
+    )
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10
+    )
+    return bytes(model.SerializeToString())
+
+
+def x64(graph: bytes, is_exact: bool) -> ort.InferenceSession:
+    """A session with the kernels that a processor without VNNI has by default, or the exact."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.x64quantprecision", str(int(is_exact)))
+    return ort.InferenceSession(graph, options)
 
 
 def test_a_row_of_zeros_is_a_row_of_zeros_in_8_bits(graph: bytes) -> None:

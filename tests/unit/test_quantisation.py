@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latent.collection import Collection
 from latent.errors import InputError, UnknownCollectionError
 from latent.index.bases import Kind, Quantisation, build, read_file, rough_scores, write_file
-from latent.index.exact import nearest_rows
+from latent.index.exact import nearest_of
 from latent.index.faiss_index import MANY, FaissIndex
 from latent.index.pages import AROUND, Pages, mapped
 from latent.index.plans import Plan, Way
@@ -47,7 +47,7 @@ def test_a_graph_walked_by_any_codes_gives_exact_scores(
     for query, (hits, _) in zip(
         queries, index.traced(queries, 10, plan=Plan(Way.GRAPH, 256)), strict=True
     ):
-        truth = dict(nearest_rows(keys, rows, query, 2_000))
+        truth = dict(nearest_of(keys, rows, query, 2_000))
         assert [hit.score for hit in hits] == [truth[hit.key] for hit in hits]
         found += len({hit.key for hit in hits} & set(list(truth)[:10]))
     assert found >= 0.95 * 200
@@ -65,7 +65,7 @@ def test_short_codes_keep_the_promise_under_a_filter(quantisation: Quantisation)
     for query, (hits, trace) in zip(
         queries, FaissIndex(base).traced(queries, 10, only=only), strict=True
     ):
-        truth = nearest_rows(only, rows[only], query, 10)
+        truth = nearest_of(only, rows[only], query, 10)
         found += len(set(hits) & set(truth))
         ways.add(trace.plan.way)
     assert found >= 0.99 * 400
@@ -107,7 +107,7 @@ def test_codes_of_8_bits_are_never_more_wrong_than_they_say(tmp_path: Path) -> N
         ((hits, trace),) = FaissIndex(base).traced(
             query[None], 10, only=chosen, plan=Plan(Way.EXACT)
         )
-        assert hits == nearest_rows(chosen, rows[chosen], query, 10)
+        assert hits == nearest_of(chosen, rows[chosen], query, 10)
         assert 10 <= trace.candidates < MANY
 
 
@@ -173,11 +173,11 @@ def test_half_of_a_graph_may_be_dropped_one_by_one() -> None:
     assert index.keys().tolist() == left.tolist() == index.held()[0].tolist()
     assert not any(int(key) in index for key in gone[:9])
     for query in random_rows(5, seed=1):
-        truth = nearest_rows(left, rows[left // 3], query, 10)
+        truth = nearest_of(left, rows[left // 3], query, 10)
         assert index.search(query[None], 10)[0] == truth
         assert index.search(query[None], 10, only=left)[0] == truth
         few = np.concatenate([left[:20], gone[:20]])
-        expected = nearest_rows(left[:20], rows[left[:20] // 3], query, 10)
+        expected = nearest_of(left[:20], rows[left[:20] // 3], query, 10)
         assert index.search(query[None], 10, only=few)[0] == expected
 
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from latent.index.bases import Base, Kind, build
-from latent.index.exact import MARGIN, nearest_rows
+from latent.index.exact import MARGIN, nearest_of
 from latent.index.faiss_index import FaissIndex
 from latent.index.plans import LEAST_EFFORT, Plan, Way
 from latent.index.questions import ENOUGH, FEW, PHRASES
@@ -48,12 +48,12 @@ def test_the_tenth_nearest_is_known_and_an_item_is_not_its_own_neighbour(hard: B
     own = np.array([0, 4_000, 11_998], np.int64)
     stored = Questions(hard.vectors[own // 2], own)
     for line, key, query in zip(lines_of(hard, stored), own, stored.vectors, strict=True):
-        neighbours = nearest_rows(hard.keys, hard.vectors, query, AT + 1)
+        neighbours = nearest_of(hard.keys, hard.vectors, query, AT + 1)
         assert neighbours[0].key == key
         assert line == pytest.approx(neighbours[AT].score, abs=1e-5)
     queries = random_rows(3, 128, seed=1)
     for line, query in zip(lines_of(hard, strangers(queries)), queries, strict=True):
-        tenth = nearest_rows(hard.keys, hard.vectors, query, AT)[-1]
+        tenth = nearest_of(hard.keys, hard.vectors, query, AT)[-1]
         assert line == pytest.approx(tenth.score, abs=1e-5)
 
 

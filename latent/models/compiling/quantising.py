@@ -4,8 +4,9 @@ Each product with fixed weights is done in integers. Weights get one scale a col
 one scale a row, when they are run, so that a row depends on nothing beside it in the batch: one
 scale for a whole run, as ONNX Runtime's own quantiser has it, would break that promise, and is less
 exact. Before, each channel's size is shared out between activations and weights by the square
-root (SmoothQuant, arXiv 2211.10438), for which a few things are run through the graph. Knows ONNX
-and nothing about models.
+root (SmoothQuant, arXiv 2211.10438), for which a few things are run through the graph. Weights are
+kept as small as a processor without VNNI needs them to be, so that a graph lands at the same places
+everywhere. Knows ONNX and nothing about models.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ class _Quantiser:
 
     def _multiply(self, node: onnx.NodeProto) -> None:
         matrix, out = self._matrix(node), node.output[0]
-        scale = np.maximum(np.abs(matrix).max(axis=0), 1e-12) / 127
+        scale = np.maximum(_most_together(matrix), 1e-12) / 127
         whole = np.ascontiguousarray(np.round(matrix / scale).astype(np.int8))
         rows, row_scale = self._in_rows(node.input[0])
         self._add(
@@ -217,6 +218,20 @@ class _Quantiser:
         kept = [one for name, one in self._weights.items() if name in used]
         del self._graph.initializer[:]
         self._graph.initializer.extend(kept)
+
+
+def _most_together(matrix: Floats) -> Floats:
+    """The largest magnitude of each column `(out,)`: of one weight, or of two neighbours' sum.
+
+    Processors without VNNI (`vpmaddubsw`) add the products of two neighbours in 16 bits and cut off
+    what is larger. An activation is at most 255; two weights that together are at most 128 (127,
+    and 1 by rounding) stay below. Those of unlike signs never add up.
+    """
+    even = np.concatenate([matrix, np.zeros((len(matrix) % 2, matrix.shape[1]), np.float32)])
+    first, second = even[0::2], even[1::2]
+    sizes = [np.abs(some).max(axis=0) for some in (first, second, first + second)]
+    most: Floats = np.max(sizes, axis=0)
+    return most
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, object]:
