@@ -27,6 +27,8 @@ from latent.items import Vectors
 Bits: TypeAlias = NDArray[np.uint8]
 """A bit for each row, eight in a byte, the first row lowest."""
 
+GONE = -1
+"""The key of a row that no item has any more; those of items are larger than 0."""
 LINKS = 32
 BUILD_EFFORT = 100
 LEARNT_FROM = 20_000
@@ -63,7 +65,8 @@ class Base:
 
     Keys ascend, or `by_key` `(n,)` gives the rows in the order of their keys. `effort` is how far
     a walk looks at least, so that it keeps the promise (`recall`). `pages` are told of rows that
-    were looked up, where they are mapped.
+    were looked up, where they are mapped. The key of a row whose item was replaced or dropped since
+    it was linked is `GONE`; walks go through such rows and never bring them back.
     """
 
     kind: Kind
@@ -74,6 +77,12 @@ class Base:
     quantisation: Quantisation = Quantisation.FLOAT32
     pages: Pages | None = None
     by_key: NDArray[np.int64] | None = None
+
+    @property
+    def gone(self) -> NDArray[np.int64]:
+        """The rows whose items are no longer there."""
+        count = int(np.searchsorted(self.keys, 0, sorter=self.by_key))
+        return np.arange(count) if self.by_key is None else np.sort(self.by_key[:count])
 
     def places(self, keys: Keys) -> NDArray[np.int64]:
         """Where each of `keys` stands; -1 for those that are not here."""
@@ -181,6 +190,27 @@ def _graph(vectors: Vectors, quantisation: Quantisation) -> Any:
     return other
 
 
+def grown(path: Path, keys: Keys, vectors: Vectors, *, threads: int = 1) -> Base:
+    """The graph in a file, walked by 8-bit codes, with the rows linked that came behind its own.
+
+    `keys` and `vectors` are those of all rows, in the order of the graph and then of their arrival.
+    Codes go on as they were learnt.
+
+    Raises:
+        StoreError: the file is no such graph.
+    """
+    graph = _read(path)
+    graph.hnsw.efConstruction = BUILD_EFFORT
+    faiss.omp_set_num_threads(threads)
+    try:
+        graph.add(vectors[graph.ntotal :])
+    finally:
+        faiss.omp_set_num_threads(1)
+    return Base(
+        Kind.HNSW, keys, vectors, graph, quantisation=Quantisation.SQ8, by_key=_by_key(keys)
+    )
+
+
 def _empty_graph(dim: int, quantisation: Quantisation) -> Any:
     inner = faiss.METRIC_INNER_PRODUCT
     if quantisation is Quantisation.FLOAT32:
@@ -245,10 +275,7 @@ def read_file(
     Raises:
         StoreError: the file is not such an index.
     """
-    try:
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-    except RuntimeError as error:
-        raise StoreError(f"{path.name} is not a readable index: {error}") from error
+    index = _read(path, faiss.IO_FLAG_MMAP_IFC)
     if index.ntotal != len(keys):
         raise StoreError(f"{path.name} holds {index.ntotal} vectors, not {len(keys)}")
     if vectors is None:
@@ -256,6 +283,13 @@ def read_file(
         flat = faiss.rev_swig_ptr(index.get_xb(), size) if size else np.empty(0, np.float32)
         vectors = flat.reshape(index.ntotal, index.d)
     return Base(kind, keys, vectors, index, effort, quantisation, pages, _by_key(keys))
+
+
+def _read(path: Path, how: int = 0) -> Any:
+    try:
+        return faiss.read_index(str(path), how)
+    except RuntimeError as error:
+        raise StoreError(f"{path.name} is not a readable index: {error}") from error
 
 
 def ask(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from latent.index.arranging import order_of
-from latent.index.bases import Base, Kind, Quantisation, build, write_file
+from latent.index.bases import Base, Kind, Quantisation, build, grown, write_file
 from latent.index.recall import Contract, Questions, measured
 from latent.index.row_files import save, save_parts
 
@@ -34,10 +34,13 @@ class Task:
     is_polite: bool = False
 
 
-def make(folder: Path, task: Task, questions: Mapping[str, Questions]) -> Contract:
+def make(
+    folder: Path, task: Task, questions: Mapping[str, Questions], *, onto: Path | None = None
+) -> Contract:
     """Build the index of the vectors in a folder, write it beside them, and measure it.
 
-    The rows of a graph are put into its order (`arranging`).
+    The rows of a graph are put into its order (`arranging`). With the file of a graph, `onto`, that
+    has the first of the rows already, the others are linked to it.
 
     Raises:
         StorageFullError: there is no room.
@@ -45,7 +48,10 @@ def make(folder: Path, task: Task, questions: Mapping[str, Questions]) -> Contra
     """
     keys = np.load(folder / KEYS, mmap_mode="r")
     vectors = np.load(folder / VECTORS, mmap_mode="r")
-    base = build(keys, vectors, task.kind, quantisation=task.quantisation, threads=task.threads)
+    if onto is None:
+        base = build(keys, vectors, task.kind, quantisation=task.quantisation, threads=task.threads)
+    else:
+        base = grown(onto, keys, vectors, threads=task.threads)
     if base.kind is Kind.HNSW:
         base = _arranged(base, folder)
     write_file(base, folder / INDEX)

@@ -87,7 +87,7 @@ class FaissIndex:
         self._dim = int(base.vectors.shape[1])
         self._writing = threading.Lock()
         self._delta = ExactIndex(self._dim)
-        self._state = State(base, None, 0, self._delta.view)
+        self._state = State(base, None, 0, self._delta.view).without(base.gone, self._delta.view)
         self._scopes: dict[int, tuple[State, Keys, _Scope]] = {}
         self._products = BaseProducts(base)
         self.changes = 0

@@ -44,7 +44,7 @@ PHRASES = tuple(f"{subject} {place}" for subject, place in product(_SUBJECTS, _P
 def questions_for(
     catalog: Catalog, entry: Entry, keys: Keys, vectors: Vectors, in_words: InWords
 ) -> dict[str, Questions]:
-    """Questions by modality about the rows `vectors` of these ascending keys.
+    """Questions by modality about the rows `vectors` of these keys.
 
     Images that are stored ask for others; texts do so if there are enough, and phrases if not.
     """
@@ -63,4 +63,6 @@ def questions_for(
 def _some(stored: Keys, keys: Keys, vectors: Vectors) -> Questions:
     chance = np.random.default_rng(0)
     chosen = np.sort(chance.choice(stored, min(ENOUGH, len(stored)), replace=False))
-    return Questions(np.array(vectors[np.searchsorted(keys, chosen)]), chosen)
+    by_key = np.argsort(keys)
+    rows = by_key[np.searchsorted(keys, chosen, sorter=by_key)]
+    return Questions(np.array(vectors[rows]), chosen)

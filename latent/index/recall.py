@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latent.index.bases import Base, Kind
+from latent.index.bases import GONE, Base, Kind
 from latent.index.exact import MARGIN
 from latent.index.faiss_index import FaissIndex
 from latent.index.plans import LEAST_EFFORT, Plan, Way
@@ -105,9 +105,10 @@ def _least(contract: Callable[[int], Contract], promise: float) -> Contract:
 def lines_of(base: Base, questions: Questions) -> NDArray[np.float32]:
     """The score of the tenth nearest of each question, by comparing all; `(n,)`."""
     best = np.full((len(questions), AT), -np.inf, np.float32)
-    own = base.places(questions.keys)
+    own, is_gone = base.places(questions.keys), base.keys == GONE
     for start in range(0, len(base.keys), PIECE):
         scores = questions.vectors @ base.vectors[start : start + PIECE].T
+        scores[:, is_gone[start : start + PIECE]] = -np.inf
         inside = (own >= start) & (own < start + scores.shape[1])
         scores[inside, own[inside] - start] = -np.inf
         better = np.flatnonzero(scores.max(axis=1) > best.min(axis=1))

@@ -92,14 +92,16 @@ class Served:
             modality.value: 1.0 if is_exact else measured.get(modality.value)
             for modality in Modality
         }
-        code = base.code_size
+        code, gone = base.code_size, len(base.gone)
+        items = max(1, len(base.keys) - gone)
         return {
             "kind": base.kind.value,
             "snapshot": made.sequence if made else None,
             "delta": self.index.delta_size,
+            "gone": gone,
             "bytes": made.bytes if made else 0,
             "quantisation": base.quantisation.value,
-            "bytes_an_item": round(made.memory / max(1, len(base.keys))) if made else code,
+            "bytes_an_item": round(made.memory / items) if made else code,
             "compression": round(4 * self.index.dim / code, 2),
             "effort": None if is_exact else base.effort,
             "recall": recall,

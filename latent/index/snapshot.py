@@ -34,11 +34,12 @@ from latent.items import Vectors
 
 log = logging.getLogger(__name__)
 
-FORMAT = 3
-READ = (1, 2, 3)
+FORMAT = 4
+READ = (1, 2, 3, 4)
 """Formats that are read; in the first, nothing was measured, and files have one checksum each.
 
 Up to the second, keys ascend; a version that expects that would look for rows in the wrong places.
+Up to the third, every row has its item; such a version would find what is gone.
 """
 MANIFEST = "manifest.json"
 PIECE = 32 << 20  # bytes of a file with a checksum of their own, so that several cores can check
@@ -48,7 +49,8 @@ PIECE = 32 << 20  # bytes of a file with a checksum of their own, so that severa
 class Manifest:
     """What a snapshot says of itself; `files` gives the SHA-256 of each piece of each file.
 
-    `effort` and `recall` are what was measured when it was made (`recall.Contract`).
+    `effort` and `recall` are what was measured when it was made (`recall.Contract`). Its graph had
+    `built` rows when it was last linked from nothing; others were linked to them since.
     """
 
     format: int
@@ -61,13 +63,15 @@ class Manifest:
     effort: int | None = None
     recall: dict[str, float] = field(default_factory=dict)
     quantisation: str = Quantisation.SQ8.value
+    built: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """An opened snapshot: a mapped base, the sequence it was made at, and what was measured.
 
-    `bytes` are those of all files, `memory` those of them that searches keep in memory.
+    `bytes` are those of all files, `memory` those of them that searches keep in memory. `index` is
+    the file of its graph, which had `built` rows when it was last linked from nothing.
     """
 
     sequence: int
@@ -75,6 +79,21 @@ class Snapshot:
     bytes: int
     memory: int
     contract: Contract
+    index: Path
+    built: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made in a drafted folder: of which sequence, how, and what was measured.
+
+    `built` is how many rows were linked from nothing.
+    """
+
+    sequence: int
+    task: Task
+    contract: Contract
+    built: int
 
 
 @contextmanager
@@ -98,22 +117,21 @@ def drafted(folder: Path) -> Iterator[Path]:
 
 
 def write_vectors(fresh: Path, keys: Keys, parts: Iterable[Vectors], dim: int) -> None:
-    """Write ascending keys, and their vectors part by part."""
+    """Write keys, and their vectors part by part."""
     save(fresh / KEYS, keys)
     save_parts(fresh / VECTORS, parts, (len(keys), dim))
 
 
-def publish(
-    fresh: Path, *, sequence: int, dim: int, fingerprint: str, task: Task, contract: Contract
-) -> None:
+def publish(fresh: Path, made: Made, *, dim: int, fingerprint: str) -> None:
     """Let what lies in a drafted folder be a snapshot: there whole and durable, or not at all."""
+    task, contract = made.task, made.contract
     if task.kind is Kind.EXACT:
         (fresh / VECTORS).unlink()  # the index holds them itself
     names = sorted(path.name for path in fresh.iterdir())
     threads = task.threads if task.is_polite else None
     manifest = Manifest(
         format=FORMAT,
-        sequence=sequence,
+        sequence=made.sequence,
         kind=task.kind.value,
         count=len(np.load(fresh / KEYS, mmap_mode="r")),
         dim=dim,
@@ -122,12 +140,13 @@ def publish(
         effort=contract.effort,
         recall=dict(contract.recall),
         quantisation=task.quantisation.value,
+        built=made.built,
     )
     (fresh / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
     for name in (*names, MANIFEST):
         flush(fresh / name)
     flush(fresh)
-    final = fresh.with_name(str(sequence))
+    final = fresh.with_name(str(made.sequence))
     if final.exists():
         # Only a damaged one is made again; a sound one would have been taken over.
         _remove(final)
@@ -228,7 +247,8 @@ def _open(path: Path, fingerprint: str, threads: int | None = None) -> Snapshot:
     memory = size - ((path / VECTORS).stat().st_size if has_own else 0)
     memory += 0 if base.by_key is None else base.by_key.nbytes
     contract = Contract(manifest.effort, manifest.recall)
-    return Snapshot(manifest.sequence, base, size, memory, contract)
+    built = manifest.count if manifest.built is None else manifest.built
+    return Snapshot(manifest.sequence, base, size, memory, contract, path / INDEX, built)
 
 
 def _require_sound(path: Path, manifest: Manifest, threads: int | None) -> None:

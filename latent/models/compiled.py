@@ -43,9 +43,19 @@ class CompiledEmbedder:
     """An `Embedder` that runs the graphs of an artifact folder."""
 
     def __init__(
-        self, folder: Path, *, threads: int, name: str | None = None, device: Device = "cpu"
+        self,
+        folder: Path,
+        *,
+        threads: int,
+        name: str | None = None,
+        device: Device = "cpu",
+        is_exact: bool = False,
     ) -> None:
         """Read the manifest; the towers are opened later.
+
+        Args:
+            is_exact: compute as a processor does that cuts no sums of 8 bits off (`Tower`), without
+                trying how this one does.
 
         Raises:
             ModelUnavailableError: the folder holds no compiled model.
@@ -57,7 +67,7 @@ class CompiledEmbedder:
             name or manifest.name, manifest.dim, manifest.fingerprint, manifest.modalities
         )
         self._threads = threads
-        opened = _Opener(artifact, threads, device)
+        opened = _Opener(artifact, threads, device, is_exact=is_exact)
         self._tokenizer = Once(opened.tokenizer)
         how: Cleaning = self._text.clean if self._text else "none"
         self._count = remembering(partial(_count, self._tokenizer, how))
@@ -176,10 +186,13 @@ class CompiledEmbedder:
 class _Opener:
     """Opens the parts of an artifact and checks that they are what they should be."""
 
-    def __init__(self, artifact: Artifact, threads: int, device: Device) -> None:
+    def __init__(
+        self, artifact: Artifact, threads: int, device: Device, *, is_exact: bool = False
+    ) -> None:
         self._artifact = artifact
         self._threads = threads
         self._device = device
+        self._is_exact = is_exact
 
     def tokenizer(self) -> Tokenizer:
         assert self._artifact.manifest.text is not None
@@ -223,7 +236,7 @@ class _Opener:
             dim=artifact.manifest.dim,
             threads=self._threads,
             device=self._device,
-            is_exact=is_exact,
+            is_exact=is_exact or self._is_exact,
         )
 
     def _require_same_vocabulary(

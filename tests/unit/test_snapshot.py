@@ -14,6 +14,7 @@ from latent.index.bases import Kind
 from latent.index.building import Task, make
 from latent.index.row_files import save
 from latent.index.snapshot import (
+    Made,
     discard,
     drafted,
     newest,
@@ -58,7 +59,7 @@ def test_a_damaged_snapshot_is_passed_over_however_many_threads_look(
     with drafted(tmp_path) as fresh:
         write_vectors(fresh, np.arange(3), [np.eye(3, dtype=np.float32)], 3)
         contract = make(fresh, task, {})
-        publish(fresh, sequence=7, dim=3, fingerprint="f", task=task, contract=contract)
+        publish(fresh, Made(7, task, contract, built=3), dim=3, fingerprint="f")
     found = newest(tmp_path, fingerprint="f", until=7, threads=threads)
     assert found is not None
     assert found.sequence == 7
