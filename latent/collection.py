@@ -25,7 +25,7 @@ from latent.finding import Among, Finder, Found
 from latent.index.bases import Quantisation
 from latent.index.products import Products
 from latent.index.questions import InWords
-from latent.index.samples import Sample, Samples
+from latent.index.samples import PART, SOONER, Sample, Samples
 from latent.index.served import Limits, ServedIndex
 from latent.index.vectors import Keys
 from latent.items import JSON, Hit, Item, Metadata, Modality, Source, Vector, Vectors
@@ -264,8 +264,15 @@ class Collection:
 
     def background(self) -> dict[Modality, Sample]:
         """A random sample of each modality to hold scores against, a little behind the writes."""
+        return self._drawn(PART)
+
+    def refresh(self) -> None:
+        """Draw what `background` gives before a question would wait for it."""
+        self._drawn(SOONER)
+
+    def _drawn(self, part: int) -> dict[Modality, Sample]:
         served = self._index.followed()
-        return {modality: self._samples.of(served, modality) for modality in Modality}
+        return {modality: self._samples.of(served, modality, part=part) for modality in Modality}
 
     def summary(self) -> Summary:
         """What the collection holds right now."""

@@ -234,15 +234,17 @@ def _warm_indexes(store: Store) -> None:
 
 
 def publish_what_is_due(store: Store) -> list[str]:
-    """Make the snapshots that are due; gives the names of their collections.
+    """Make the snapshots that are due, and samples; gives the names of collections with the former.
 
     What goes wrong with one is logged: the catalog has everything, and a next time comes.
     """
     published = []
     for name in store.spaces():
         try:
-            if store.collection(name).publish(least=WORTH_A_SNAPSHOT, threads=1):
+            collection = store.collection(name)
+            if collection.publish(least=WORTH_A_SNAPSHOT, threads=1):
                 published.append(name)
+            collection.refresh()
         except NearfieldError as error:
             log.warning("collection %r was not published: %s", name, error)
     return published

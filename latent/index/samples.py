@@ -19,8 +19,11 @@ from latent.items import Modality, Vectors
 
 SIZE = 512
 """Items in a sample: the deviation of scores is known to about 3 %."""
-PART = 20
-"""A sample is drawn anew when more than one in so many items of its modality have changed since."""
+PART, SOONER = 10, 20
+"""A sample is drawn anew when more than one in so many items of its modality have changed since.
+
+Sooner by who looks after the collection, so that no question waits for it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,13 @@ class Sample:
 @dataclass(frozen=True, slots=True)
 class _Kept:
     sample: Sample
-    snapshot: int
+    line: object
     changes: int
 
-    def is_fresh(self, served: Served, modality: Modality) -> bool:
-        if _snapshot_of(served) != self.snapshot:
+    def is_fresh(self, served: Served, modality: Modality, part: int) -> bool:
+        if served.line is not self.line:
             return False
-        return PART * (served.changes[modality] - self.changes) <= self.sample.items
+        return part * (served.changes[modality] - self.changes) <= self.sample.items
 
 
 class Samples:
@@ -51,11 +54,11 @@ class Samples:
         self._drawing = threading.Lock()
         self._kept: dict[Modality, _Kept] = {}
 
-    def of(self, served: Served, modality: Modality) -> Sample:
-        """A sample of the items of one modality."""
+    def of(self, served: Served, modality: Modality, *, part: int = PART) -> Sample:
+        """A sample of the items of one modality, of which no more than one in `part` changed."""
         kept = self._kept.get(modality)
         if kept is not None:
-            if kept.is_fresh(served, modality):
+            if kept.is_fresh(served, modality, part):
                 return kept.sample
             # To list all keys takes as long as many questions: one of them does it, and those
             # beside it go by what was drawn before.
@@ -65,23 +68,19 @@ class Samples:
             self._drawing.acquire()
         try:
             kept = self._kept.get(modality)
-            if kept is None or not kept.is_fresh(served, modality):
+            if kept is None or not kept.is_fresh(served, modality, part):
                 kept = self._kept[modality] = self._drawn(served, modality)
             return kept.sample
         finally:
             self._drawing.release()
 
     def _drawn(self, served: Served, modality: Modality) -> _Kept:
-        changes, snapshot = served.changes[modality], _snapshot_of(served)
+        changes, line = served.changes[modality], served.line
         keys = self._matches.at(served.sequence, None, modality).keys
-        return _Kept(drawn(served.index, keys, SIZE), snapshot, changes)
+        return _Kept(drawn(served.index, keys, SIZE), line, changes)
 
 
 def drawn(index: FaissIndex, keys: Keys, n: int) -> Sample:
     """Up to n of the keys at random, the same ones for the same keys."""
     chosen = np.random.default_rng(0).choice(keys, min(n, len(keys)), replace=False)
     return Sample(index.vectors_of(np.sort(chosen))[1], len(keys))
-
-
-def _snapshot_of(served: Served) -> int:
-    return served.snapshot.sequence if served.snapshot else 0

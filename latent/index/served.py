@@ -56,11 +56,14 @@ class Served:
         self.index = FaissIndex(snapshot.base if snapshot else empty_base(dim))
         self.changes = dict.fromkeys(Modality, 0)
         """How many items of a modality came, or may have been replaced or dropped."""
+        self.line: object = object()
+        """The same for all that follow each other, so that their `changes` count on."""
 
     def take(self, changes: Changes) -> None:
         """Take in what changed since, or everything there is."""
         if changes.is_whole and self.sequence:
             self.snapshot, self.index = None, FaissIndex(empty_base(self.index.dim))
+            self.line = object()
         before = len(self.index)
         if len(changes.keys):
             self.index.add(changes.keys, changes.vectors)
@@ -69,6 +72,10 @@ class Served:
             self.index.drop(changes.dropped)
         self._count(changes, came)
         self.sequence = changes.sequence
+
+    def follow_on(self, before: Served) -> None:
+        """Hold the same items as `before`, which was served until now, in another form."""
+        self.changes, self.line = before.changes, before.line
 
     def _count(self, changes: Changes, came: int) -> None:
         every = len(changes.keys)
@@ -258,6 +265,7 @@ class ServedIndex:
             return served
         with self._following:
             self._catch_up(fresh)
+            fresh.follow_on(served)
             self._served = fresh
         return fresh
 

@@ -11,7 +11,7 @@ import pytest
 from latent.catalog.changes import Changes, Match
 from latent.columns.matches import Matches
 from latent.filters.language import Filter
-from latent.index.samples import Samples
+from latent.index.samples import PART, SOONER, Samples
 from latent.index.served import Served
 from latent.items import Modality
 
@@ -51,15 +51,30 @@ def served() -> Served:
     return one
 
 
-def test_a_sample_is_kept_until_a_twentieth_has_changed(served: Served) -> None:
+@pytest.mark.parametrize(("part", "most"), [(PART, 4), (SOONER, 2)])
+def test_a_sample_is_kept_until_so_much_has_changed(served: Served, part: int, most: int) -> None:
     listed = Listed(served)
     samples = Samples(listed)
     first = samples.of(served, Modality.IMAGE)
-    put(served, 2)
-    assert samples.of(served, Modality.IMAGE) is first
+    put(served, most)
+    assert samples.of(served, Modality.IMAGE, part=part) is first
     put(served, 1)
-    assert samples.of(served, Modality.IMAGE).items == 43
+    assert samples.of(served, Modality.IMAGE, part=part).items == 41 + most
     assert listed.asked == 2
+
+
+def test_a_sample_outlives_a_new_form_of_the_same_items_and_no_other(served: Served) -> None:
+    samples = Samples(Listed(served))
+    first = samples.of(served, Modality.IMAGE)
+    other = Served(DIM, None)
+    put(other, 40)
+    other.follow_on(served)
+    assert samples.of(other, Modality.IMAGE) is first
+    put(other, 5)
+    assert samples.of(other, Modality.IMAGE) is not first
+    stranger = Served(DIM, None)
+    put(stranger, 40)
+    assert samples.of(stranger, Modality.IMAGE) is not first
 
 
 def test_items_of_the_other_modality_do_not_make_a_sample_old(served: Served) -> None:
@@ -68,17 +83,17 @@ def test_items_of_the_other_modality_do_not_make_a_sample_old(served: Served) ->
     first = samples.of(served, Modality.TEXT)
     put(served, 30, are_images=True)
     assert samples.of(served, Modality.TEXT) is first
-    put(served, 3, are_images=False)
-    assert samples.of(served, Modality.TEXT).items == 73
+    put(served, 5, are_images=False)
+    assert samples.of(served, Modality.TEXT).items == 75
 
 
 def test_what_is_replaced_or_dropped_may_have_been_of_either_modality(served: Served) -> None:
     listed = Listed(served)
     samples = Samples(listed)
-    rows = np.eye(DIM, dtype=np.float32)[:3]
+    rows = np.eye(DIM, dtype=np.float32)[[0, 1, 2, 3, 0]]
     for change in (
-        Changes(2, np.array([1, 2, 3]), rows, are_images=np.ones(3, np.bool_)),
-        Changes(3, np.empty(0, np.int64), rows[:0], np.array([1, 2, 3])),
+        Changes(2, np.arange(1, 6), rows, are_images=np.ones(5, np.bool_)),
+        Changes(3, np.empty(0, np.int64), rows[:0], np.arange(1, 6)),
     ):
         before = samples.of(served, Modality.TEXT)
         served.take(change)
