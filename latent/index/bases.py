@@ -179,36 +179,54 @@ def _graph(vectors: Vectors, quantisation: Quantisation) -> Any:
     graph.hnsw.efConstruction = BUILD_EFFORT
     graph.train(vectors)
     graph.add(vectors)
-    if quantisation is Quantisation.SQ8:
-        return graph
-    other = _empty_graph(dim, quantisation)
+    return graph if quantisation is Quantisation.SQ8 else _with_codes(graph, vectors, quantisation)
+
+
+def _with_codes(graph: Any, vectors: Vectors, quantisation: Quantisation) -> Any:
+    """The same links, walked by other codes of the same vectors."""
+    other = _empty_graph(vectors.shape[1], quantisation)
     codes = _codes_of(other)
     codes.train(_some(vectors))
     codes.add(vectors)
+    # How it is walked goes with the codes: RaBitQ has a way of its own, and knows distances alone.
+    way = other.hnsw.search_method, other.hnsw.is_similarity
     other.hnsw = graph.hnsw
+    other.hnsw.search_method, other.hnsw.is_similarity = way
     other.ntotal, other.is_trained = len(vectors), True
     return other
 
 
-def grown(path: Path, keys: Keys, vectors: Vectors, *, threads: int = 1) -> Base:
-    """The graph in a file, walked by 8-bit codes, with the rows linked that came behind its own.
+def grown(
+    path: Path,
+    keys: Keys,
+    vectors: Vectors,
+    *,
+    quantisation: Quantisation = Quantisation.SQ8,
+    threads: int = 1,
+) -> Base:
+    """The graph in a file with the rows linked that came behind its own, walked by these codes.
 
     `keys` and `vectors` are those of all rows, in the order of the graph and then of their arrival.
-    Codes go on as they were learnt.
+    Codes of 8 bits go on as they were learnt; others are learnt anew.
 
     Raises:
-        StoreError: the file is no such graph.
+        StoreError: the file is no graph.
     """
     graph = _read(path)
-    graph.hnsw.efConstruction = BUILD_EFFORT
+    if not isinstance(graph, faiss.IndexHNSW):
+        raise StoreError(f"{path.name} holds no graph")
     faiss.omp_set_num_threads(threads)
     try:
-        graph.add(vectors[graph.ntotal :])
+        if not isinstance(graph, faiss.IndexHNSWSQ) or _codes_of(graph).code_size != graph.d:
+            graph = _with_codes(graph, vectors[: graph.ntotal], Quantisation.SQ8)
+        graph.hnsw.efConstruction = BUILD_EFFORT
+        if graph.ntotal < len(vectors):
+            graph.add(vectors[graph.ntotal :])
+        if quantisation is not Quantisation.SQ8:
+            graph = _with_codes(graph, vectors, quantisation)
     finally:
         faiss.omp_set_num_threads(1)
-    return Base(
-        Kind.HNSW, keys, vectors, graph, quantisation=Quantisation.SQ8, by_key=_by_key(keys)
-    )
+    return Base(Kind.HNSW, keys, vectors, graph, quantisation=quantisation, by_key=_by_key(keys))
 
 
 def _empty_graph(dim: int, quantisation: Quantisation) -> Any:

@@ -51,7 +51,7 @@ def make(
     if onto is None:
         base = build(keys, vectors, task.kind, quantisation=task.quantisation, threads=task.threads)
     else:
-        base = grown(onto, keys, vectors, threads=task.threads)
+        base = grown(onto, keys, vectors, quantisation=task.quantisation, threads=task.threads)
     if base.kind is Kind.HNSW:
         base = _arranged(base, folder)
     write_file(base, folder / INDEX)

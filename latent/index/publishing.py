@@ -219,14 +219,16 @@ class _Site:
         """Of the graph that there was, what changed linked to it; None where it is better anew.
 
         To link what is new takes as long as it is much; to link a million from nothing, a quarter
-        of an hour of one core, in which as much comes again.
+        of an hour of one core, in which as much comes again. Links stay when codes change.
         """
         base, count = before.base, len(before.base.keys)
-        codes = {base.quantisation, self._quantisation()}
-        if base.kind is not Kind.HNSW or codes != {Quantisation.SQ8}:
-            return None
+        wanted = self._quantisation()
+        is_same = wanted is base.quantisation
         written, items = self.catalog.written_since(self.entry, before.sequence)
-        if not 0 < written <= MOST_GROWTH * count or items <= self.terms.exact:
+        is_enough = written > 0 or not is_same
+        if base.kind is not Kind.HNSW or items <= self.terms.exact or not is_enough:
+            return None
+        if written > MOST_GROWTH * count:
             return None
         changes = self.catalog.changes_since(self.entry, before.sequence)
         gone = base.positions(np.concatenate([changes.keys, changes.dropped]))
@@ -238,9 +240,9 @@ class _Site:
         starts = range(0, count, AT_ONCE)
         parts = chain((base.vectors[at : at + AT_ONCE] for at in starts), [changes.vectors])
         snapshot.write_vectors(self.fresh, keys, parts, self.entry.space.dim)
-        task = self.terms.task(items, Quantisation.SQ8)
+        task = self.terms.task(items, wanted)
         contract = make(self.fresh, task, self._questions(task, keys), onto=before.index)
-        if contract.effort and contract.effort > WORSE * base.effort:
+        if is_same and contract.effort and contract.effort > WORSE * base.effort:
             return None  # codes that were learnt of other things, say
         return Made(changes.sequence, task, contract, before.built)
 

@@ -155,14 +155,24 @@ def test_nothing_new_is_made_anew_when_one_insists(house: House) -> None:
     assert house.manifest == before
 
 
-def test_other_codes_are_made_anew_and_do_not_grow(house: House) -> None:
-    for codes in (Quantisation.FP16, Quantisation.SQ8):
-        house.put([COUNT + len(house.held)], seed=2)
-        house.collection.quantise(codes.value)
-        assert house.collection.publish()
-        assert house.manifest["quantisation"] == codes.value
-        assert house.manifest["built"] == house.manifest["count"] == len(house.held)
-        house.require_all_is_found()
+@pytest.mark.parametrize("codes", Quantisation)
+def test_links_stay_when_codes_change_and_grow_under_any(house: House, codes: Quantisation) -> None:
+    for wanted in (codes, codes, Quantisation.SQ8):
+        house.put([len(house.held), 7], seed=len(house.held))
+        house.collection.quantise(wanted.value)
+        assert house.collection.publish(force=True)
+        assert house.manifest["quantisation"] == wanted.value
+        assert house.manifest["built"] == COUNT < house.manifest["count"]
+        assert house.manifest["recall"]["image"] >= 0.98
+        assert house.collection.verify() == []
+    house.require_all_is_found()
+
+
+def test_codes_change_where_nothing_else_did(house: House) -> None:
+    house.collection.quantise("fp16")
+    assert house.collection.publish()
+    assert (house.manifest["quantisation"], house.manifest["built"]) == ("fp16", COUNT)
+    house.require_all_is_found()
 
 
 def test_a_damaged_snapshot_is_no_ground_to_build_on(house: House) -> None:
@@ -207,3 +217,6 @@ def test_what_is_no_graph_does_not_grow(tmp_path: Path) -> None:
     (tmp_path / "graph").write_bytes(b"nothing")
     with pytest.raises(StoreError, match="graph is not a readable index"):
         grown(tmp_path / "graph", np.arange(1, 5), rows(4))
+    write_file(build(np.arange(1, 4), rows(3), Kind.EXACT), tmp_path / "flat")
+    with pytest.raises(StoreError, match="flat holds no graph"):
+        grown(tmp_path / "flat", np.arange(1, 5), rows(4))
