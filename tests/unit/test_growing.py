@@ -14,6 +14,7 @@ from latent.catalog.catalog import Catalog
 from latent.catalog.opening import open_engine
 from latent.collection import Collection
 from latent.errors import StoreError
+from latent.index import publishing
 from latent.index.bases import GONE, Kind, Quantisation, build, grown, write_file
 from latent.index.exact import ExactIndex
 from latent.index.faiss_index import FaissIndex
@@ -153,6 +154,16 @@ def test_nothing_new_is_made_anew_when_one_insists(house: House) -> None:
     before = house.manifest
     assert house.collection.publish(force=True)
     assert house.manifest == before
+
+
+def test_a_graph_that_must_look_much_further_than_before_is_made_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "WORSE", 0.5)
+    house.put([COUNT], seed=2)
+    assert house.collection.publish(force=True)
+    assert house.manifest["built"] == house.manifest["count"] == COUNT + 1
+    house.require_all_is_found()
 
 
 @pytest.mark.parametrize("codes", Quantisation)
