@@ -1,4 +1,4 @@
-"""Captioned photos that `mini` did not learn from, questions they cannot answer, and collections.
+"""Captioned photos (`mini` learnt from those in `train`), and questions that they cannot answer.
 
 Knows the layout of the data folder.
 """
@@ -31,7 +31,12 @@ class Captioned:
 
 
 def read_val(data: Path = REAL) -> Captioned:
-    """The `val` photos with all their captions.
+    """The `val` photos with all their captions. Raises as `read_split`."""
+    return read_split("val", data)
+
+
+def read_split(split: str, data: Path = REAL) -> Captioned:
+    """The photos of a split, `train` or `val`, with all their captions.
 
     Raises:
         UnmeasuredError: they are not here.
@@ -39,7 +44,7 @@ def read_val(data: Path = REAL) -> Captioned:
     try:
         with (data / "captioned_photos.tsv").open(newline="") as lines:
             rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-            pairs = [(row["file"], row["caption"]) for row in rows if row["split"] == "val"]
+            pairs = [(row["file"], row["caption"]) for row in rows if row["split"] == split]
         wanted = {name for name, _ in pairs}
         with tarfile.open(data / "captioned_photos.tar") as archive:
             photos = {

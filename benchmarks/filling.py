@@ -71,26 +71,40 @@ def lots(n: int) -> NDArray[np.int64]:
 
 @contextmanager
 def filled(bench: Bench, n: int, dim: int) -> Iterator[Filled]:
-    """A collection of n vectors with its snapshot, for one part of a run to do with as it likes.
-
-    It is made once a run, for that takes minutes; each part has a copy, which goes with it.
-    """
+    """A collection of n drawn vectors with its snapshot, as `filled_with`."""
     drawn = draw(n, dim, questions=QUESTIONS + ENOUGH)
-    made = bench.folder / f"index-{n}-{dim}"
+    with filled_with(bench, drawn, f"index-{n}-{dim}") as ours:
+        yield ours
+
+
+@contextmanager
+def filled_with(
+    bench: Bench, drawn: Drawn, name: str, *, exact_limit: int | None = None
+) -> Iterator[Filled]:
+    """A collection of vectors with its snapshot, for one part of a run to do with as it likes.
+
+    One of a name is made once a run, for that takes minutes; each part has a copy, which goes with
+    it. `exact_limit` is that of the settings, if it is another one.
+    """
+    made = bench.folder / name
+    given = {} if exact_limit is None else {"exact_limit": exact_limit}
+    settings = bench.settings(
+        data=made / DATA, model=f"vectors:{drawn.things.shape[1]}", min_relevance=0, **given
+    )
     if not (made / TOOK).exists():
-        _make(bench, drawn, made)
+        _make(settings, drawn, made)
     took = json.loads((made / TOOK).read_text())
-    with tempfile.TemporaryDirectory(prefix=f"{made.name}-", dir=bench.folder) as place:
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=bench.folder) as place:
         data = Path(shutil.copytree(made / DATA, Path(place) / DATA))
-        with open_store(_settings(bench, data, dim)) as store:
+        with open_store(settings.model_copy(update={"data": data})) as store:
             collection = judging_itself(store, drawn)
             yield Filled(store, collection, drawn, data, took["put"], took["publish"])
 
 
-def _make(bench: Bench, drawn: Drawn, folder: Path) -> None:
-    n, dim = drawn.things.shape
+def _make(settings: Settings, drawn: Drawn, folder: Path) -> None:
+    n = len(drawn.things)
     lot = lots(n)
-    with open_store(_settings(bench, folder / DATA, dim)) as store:
+    with open_store(settings) as store:
         store.ensure(NAME)
         collection = judging_itself(store, drawn)
         started = time.perf_counter()
@@ -101,10 +115,6 @@ def _make(bench: Bench, drawn: Drawn, folder: Path) -> None:
         collection.publish(force=True)
         publish = time.perf_counter() - started
     (folder / TOOK).write_text(json.dumps({"put": put, "publish": publish}))
-
-
-def _settings(bench: Bench, data: Path, dim: int) -> Settings:
-    return bench.settings(data=data, model=f"vectors:{dim}", min_relevance=0)
 
 
 def _item(drawn: Drawn, lot: NDArray[np.int64], i: int) -> Item:
@@ -121,7 +131,7 @@ def judging_itself(store: Store, drawn: Drawn) -> Collection:
         entry,
         settings.data / INDEX / entry.uid,
         limits,
-        in_words=lambda: drawn.in_words[QUESTIONS:],
+        in_words=lambda: drawn.in_words[QUESTIONS : QUESTIONS + ENOUGH],
     )
 
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from benchmarks import catalog, graphs, live, over_http
 from benchmarks.bench import MINI, Bench
-from benchmarks.filling import AT, Filled, filled, lots, recall, true_lines
+from benchmarks.filling import AT, Filled, filled, filled_with, lots, recall, true_lines
 from benchmarks.graphs import Graph
+from benchmarks.placed import placed
 from benchmarks.restarted import ASKED, restarted
 from benchmarks.rows import Row, UnmeasuredError, at_least, at_most, unmeasured
 from benchmarks.turns import in_turn
@@ -55,14 +56,36 @@ def grown(bench: Bench, n: int, dim: int) -> Iterator[Row]:
         yield from _own(label, ours, lines, index)
         yield from _filtered(bench, label, ours)
         yield from _after_restart(bench, label, ours.data, n, dim)
-        for name, make in PEERS.items():
-            try:
-                peer = make(ours.drawn.things, bench.folder, threads=bench.threads, effort=effort)
-            except UnmeasuredError as error:
-                yield unmeasured(f"{label}: beside {name}", str(error))
-                continue
-            yield from _beside(bench, label, ours, lines, peer, is_same=name == "raw FAISS")
-            del peer
+        yield from _beside_all(bench, label, ours, lines, effort)
+
+
+def real(bench: Bench) -> Iterator[Row]:
+    """Photos that `mini` placed, asked about by other photos and by captions.
+
+    They are few enough to be compared whole, and are put into a graph all the same.
+    """
+    with filled_with(bench, placed(bench), "index-photos", exact_limit=100) as ours:
+        things = ours.drawn.things
+        label = f"{len(things):,} real photos × {things.shape[1]}"
+        lines = {kind: true_lines(things, some) for kind, some in ours.questions.items()}
+        index = ours.collection.summary().index
+        yield from _own(label, ours, lines, index)
+        effort = index["effort"] if isinstance(index["effort"], int) else 128
+        yield from _beside_all(bench, label, ours, lines, effort)
+
+
+def _beside_all(
+    bench: Bench, label: str, ours: Filled, lines: Mapping[str, NDArray[np.float32]], effort: int
+) -> Iterator[Row]:
+    """The same vectors in the graphs of others."""
+    for name, make in PEERS.items():
+        try:
+            peer = make(ours.drawn.things, bench.folder, threads=bench.threads, effort=effort)
+        except UnmeasuredError as error:
+            yield unmeasured(f"{label}: beside {name}", str(error))
+            continue
+        yield from _beside(bench, label, ours, lines, peer, is_same=name == "raw FAISS")
+        del peer
 
 
 def _beside(
@@ -229,6 +252,7 @@ def deletes(bench: Bench, n: int) -> Iterator[Row]:
 NAMES = {SMALL: "10k", MIDDLE: "100k", LARGE: "1m"}
 SECTIONS: dict[str, Section] = {
     **{f"{name}-{dim}": partial(grown, n=n, dim=dim) for n, name in NAMES.items() for dim in DIMS},
+    "photos": real,
     "codes-100k": partial(codes, n=MIDDLE),
     "codes-1m": partial(codes, n=LARGE),
     "http-100k": partial(over_http.rows, n=MIDDLE, dim=512),

@@ -14,7 +14,7 @@ import pytest
 from benchmarks import graphs, index, live
 from benchmarks.bench import Bench
 from benchmarks.client import PATIENCE
-from benchmarks.filling import AT, recall, true_lines
+from benchmarks.filling import AT, filled, recall, true_lines
 from benchmarks.restarted import resident
 from benchmarks.rows import UnmeasuredError
 from benchmarks.timetable import Timetable
@@ -68,6 +68,26 @@ def test_half_of_a_collection_is_dropped_and_its_room_given_back(quick: Bench) -
     assert len(rows) == 5
     assert [row.value for name, row in rows.items() if "recall" in name] == [1.0] * 4
     assert all(row.met for row in rows.values())
+
+
+def test_real_photos_are_asked_about_by_others_and_by_captions(quick: Bench) -> None:
+    try:
+        rows = {row.name: row.value for row in index.real(quick)}
+    except UnmeasuredError as error:
+        pytest.skip(str(error))
+    assert rows["600 real photos × 384: recall@10, image"] == 1
+    assert rows["600 real photos × 384: recall@10, text"] == 1
+    assert "600 real photos × 384: recall@10 of faiss-cpu" in " ".join(rows)
+
+
+def test_a_collection_is_made_once_and_each_part_has_its_own(quick: Bench) -> None:
+    for _ in range(2):
+        with filled(quick, 300, 16) as ours:
+            assert len(ours.collection.nearest(ours.questions["image"][0], 300)) == 300
+            ours.collection.drop([str(i) for i in range(200)])
+            data = ours.data
+        assert not data.exists()
+    assert len(list(quick.folder.glob("index-300-16*"))) == 1
 
 
 def test_items_are_put_while_questions_are_asked(quick: Bench) -> None:
