@@ -162,7 +162,7 @@ class Columns:
     def _make_rows(self, parts: Sequence[Part]) -> None:
         """Rows for the keys that have none; keys grow, so new rows come behind the others."""
         keys = np.sort(np.concatenate([np.empty(0, np.int64), *(part.keys for part in parts)]))
-        new = keys[~self._are_here(keys)]
+        new = keys[self._places(keys) < 0]
         first, self._size = self._size, self._size + len(new)
         if self._size > len(self._keys):
             room = max(self._size, len(self._keys) * 5 // 4) - len(self._keys)
@@ -176,17 +176,17 @@ class Columns:
 
     def _rows_of(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the keys stand; those that are not here are left out."""
-        rows = np.searchsorted(self._keys[: self._size], keys)
-        found: NDArray[np.int64] = rows[self._are_here(keys)]
+        rows = self._places(keys)
+        found: NDArray[np.int64] = rows[rows >= 0]
         return found
 
-    def _are_here(self, keys: NDArray[np.int64]) -> Mask:
-        """Which of the keys have a row. They are looked up: to sort all of them takes long."""
+    def _places(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row of each key; -1 for none. They are looked up: to sort all of them takes long."""
         if not self._size:
-            return np.zeros(len(keys), np.bool_)
+            return np.full(len(keys), -1)
         rows = np.searchsorted(self._keys[: self._size], keys)
-        are_here: Mask = self._keys[np.minimum(rows, self._size - 1)] == keys
-        return are_here
+        is_here = self._keys[np.minimum(rows, self._size - 1)] == keys
+        return np.where(is_here, rows, -1)
 
     @property
     def bytes(self) -> int:

@@ -218,8 +218,8 @@ class _Site:
     def grown(self, before: Snapshot) -> Made | None:
         """Of the graph that there was, what changed linked to it; None where it is better anew.
 
-        To link what is new takes as long as it is much; to link a million from nothing, a quarter
-        of an hour of one core, in which as much comes again. Links stay when codes change.
+        To link what is new takes as long as it is much; to link a million from nothing, ten
+        minutes of one core, in which much comes again. Links stay when codes change.
         """
         base, count = before.base, len(before.base.keys)
         wanted = self._quantisation()
