@@ -30,7 +30,7 @@ from latent.index.served import Limits, ServedIndex
 from latent.index.vectors import Keys
 from latent.items import JSON, Hit, Item, Metadata, Modality, Source, Vector, Vectors
 from latent.media.picture_hashes import PictureHashes
-from latent.space import Space, unit_rows
+from latent.space import Space, unit_row, unit_rows
 
 VIEWS = "views"
 """The folder, beside that of the indexes, of what collections are looked at with."""
@@ -185,7 +185,8 @@ class Collection:
         after: tuple[float, str] | None = None,
     ) -> Found:
         """As `nearest`, with how the hits were found. Raises as `nearest`."""
-        return self.explained_each(query, k, where=where, modality=modality, after=after)[0]
+        unit = unit_row(query, self.space.dim)
+        return self._finder.found(unit, k, Among(filters.parse(where), modality, after))
 
     def explained_each(
         self,

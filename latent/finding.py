@@ -7,13 +7,12 @@ nothing about how items are stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 
 from latent.catalog.catalog import Catalog
 from latent.catalog.rows import Entry
+from latent.clock import Clock
 from latent.columns.matches import Matches
 from latent.filters.language import Filter
 from latent.filters.match import matches
@@ -127,24 +126,6 @@ class Finder:
         return (-score, key if key is not None else float("inf"))
 
 
-class Clock:
-    """Adds up how long each step took."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    @contextmanager
-    def measure(self, step: str) -> Iterator[None]:
-        """Add the time this takes to a step."""
-        began = perf_counter()
-        yield
-        self._seconds[step] = self._seconds.get(step, 0.0) + perf_counter() - began
-
-    def ms(self) -> dict[str, JSON]:
-        """Milliseconds by step."""
-        return {step: round(1000 * seconds, 3) for step, seconds in self._seconds.items()}
-
-
 def _explain(index: FaissIndex, only: Keys | None, trace: Trace, clock: Clock) -> dict[str, JSON]:
     way = trace.plan.way
     if way is Way.NOTHING and trace.candidates:  # all there is came after the last snapshot
@@ -156,5 +137,5 @@ def _explain(index: FaissIndex, only: Keys | None, trace: Trace, clock: Clock) -
         "candidates": trace.candidates,
         "effort": trace.plan.effort,
         "fell_back": trace.fell_back,
-        "ms": clock.ms(),
+        "ms": {step: round(1000 * seconds, 3) for step, seconds in clock.seconds.items()},
     }

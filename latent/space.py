@@ -5,13 +5,14 @@ Knows nothing about how the model works.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latent.errors import InputError, SpaceMismatchError
-from latent.items import Modality, Vectors
+from latent.items import Modality, Vector, Vectors
 
 ROUNDED = 1e-7
 """How far from 1 the length of a unit row may be, once its numbers are rounded to float32."""
@@ -75,6 +76,23 @@ def unit_rows(vectors: Vectors, dim: int) -> Vectors:
     lengths[beyond <= ROUNDED] = 1
     unit: Vectors = np.ascontiguousarray(rows / lengths, dtype=np.float32)
     return unit
+
+
+def unit_row(vector: Vector, dim: int) -> Vector:
+    """As `unit_rows` for one vector, `(dim,)`, with fewer calls of numpy: each question needs it.
+
+    Raises: as `unit_rows`.
+    """
+    row = np.asarray(vector, dtype=np.float32)
+    if row.shape == (dim,):
+        wide = row.astype(np.float64)
+        length = math.sqrt(np.vecdot(wide, wide))
+        if abs(length - 1) <= ROUNDED:
+            return np.ascontiguousarray(row)
+        if 0 < length < math.inf:  # NaN is not
+            return (wide / length).astype(np.float32)
+    only: Vector = unit_rows(row, dim)[0]
+    return only
 
 
 def _lengths(rows: Vectors) -> NDArray[np.float64]:

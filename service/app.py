@@ -172,8 +172,8 @@ def create_app(
     app.add_exception_handler(NearfieldError, on_nearfield_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, partial(_on_http_exception, routers))
-    for routes in routers:
-        app.include_router(routes)
+    for routes in routers:  # as they are: an included router is gone through twice a request
+        app.router.routes.extend(routes.routes)
     _add_reference(app, is_front=not any(one.path == "/" for one in _routes_of(routers)))
     return app
 

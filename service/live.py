@@ -16,7 +16,7 @@ from latent.collection import Collection
 from latent.errors import InputError, NearfieldError, SpaceMismatchError, UnknownItemError
 from latent.items import JSON, Item, Metadata, Modality, Vector
 from latent.models.places import without_places
-from latent.space import unit_rows
+from latent.space import unit_row
 from service.checks.looks import hash_of_picture
 from service.desk import SearchDesk
 from service.embedding.pictures import picture_bytes
@@ -215,10 +215,9 @@ async def _looks(desk: SearchDesk, drafts: Mapping[int, Draft]) -> dict[int, str
 
 def _checked(vector: Vector, dim: int) -> Vector | NearfieldError:
     try:
-        unit: Vector = unit_rows(vector, dim)[0]
+        return unit_row(vector, dim)
     except (InputError, SpaceMismatchError) as error:
         return error
-    return unit
 
 
 async def _keep(

@@ -20,7 +20,7 @@ from latent.media.decode import Limits, decode
 from latent.media.fingerprints import picture_hash
 from latent.models.embedder import Embedder
 from latent.settings import Settings
-from latent.space import unit_rows
+from latent.space import unit_row, unit_rows
 
 PLACED_AT_ONCE = 256  # vectors that are made one table, small enough to stay in the cache
 
@@ -99,7 +99,7 @@ class RowReader:
         row, dim = planned.row, self._embedder.space.dim
         assert row.vector is not None
         try:
-            vector = unit_rows(row.vector, dim)[0]
+            vector = unit_row(row.vector, dim)
         except SpaceMismatchError as error:
             if self._has_fitting:
                 return InputError(str(error))  # a slip in one row

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,17 +55,9 @@ class Heads:
         entries = moments.entries = self._now()
         return entries
 
-    @contextmanager
-    def at_one_moment(self) -> Iterator[None]:
+    def at_one_moment(self) -> AbstractContextManager[None]:
         """Have this thread ask once, and go by the answer for as long as the block lasts."""
-        moments = self._moments
-        moments.depth += 1
-        if moments.depth == 1:
-            moments.entries = None
-        try:
-            yield
-        finally:
-            moments.depth -= 1
+        return self._moments
 
     def look_again(self) -> None:
         """Have this thread ask once more: what it reads elsewhere is newer."""
@@ -85,11 +77,19 @@ class Heads:
             return {entry.uid: entry for entry in entries}
 
 
-class _Moments(threading.local):
-    """What one thread goes by, while it keeps to one moment."""
+class _Moments(threading.local, AbstractContextManager[None]):
+    """What one thread goes by, while it is in a block of this and keeps to one moment."""
 
     depth = 0
     entries: Mapping[str, Entry] | None = None
+
+    def __enter__(self) -> None:
+        self.depth += 1
+        if self.depth == 1:
+            self.entries = None
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
 
 
 class _Watch:

@@ -324,13 +324,13 @@ def ask(
     """
     # OpenMP keeps one setting for each thread; searching threads are the parallelism here.
     faiss.omp_set_num_threads(1)
-    selector = None
+    selector, parameters = None, None
     if allowed is not None:
         selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(allowed))
-    if effort is None:
-        parameters = faiss.SearchParameters(sel=selector)
-    else:
+    if effort is not None:
         parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=effort)
+    elif selector is not None:  # to make some takes as long as to compare a few hundred
+        parameters = faiss.SearchParameters(sel=selector)
     scores, positions = base.faiss_index.search(queries, fetch, params=parameters)
     found = positions >= 0  # FAISS pads with -1 where it found too few
     return [

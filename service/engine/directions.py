@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from latent.errors import InputError
 from latent.items import Vector, Vectors
-from latent.space import unit_rows
+from latent.space import unit_row
 from service.engine.cursors import fingerprint
 from service.engine.parts import Coordinates, Like, Part, Text
 
@@ -55,8 +55,8 @@ def rows_of(
                 row = np.mean([next(places) for _ in said], axis=0)
             case _:
                 row = next(places)
-        rows.append(unit_rows(row, dim)[0])
-    return np.stack(rows)
+        rows.append(unit_row(row, dim))
+    return rows[0][None] if len(rows) == 1 else np.stack(rows)
 
 
 def direction(parts: Sequence[Part], rows: Vectors) -> Vector:
@@ -73,8 +73,7 @@ def direction(parts: Sequence[Part], rows: Vectors) -> Vector:
         asked = np.array([part.weight / largest for part in parts])
         total = _net(parts, asked) @ rows.astype(np.float64)
         if np.linalg.norm(total) >= SAME * np.abs(asked).sum():
-            unit: Vector = unit_rows(total.astype(np.float32), rows.shape[1])[0]
-            return unit
+            return unit_row(total.astype(np.float32), rows.shape[1])
     raise InputError("the parts of the query cancel each other out; change their weights")
 
 

@@ -116,6 +116,8 @@ class Judge:
             (self._curve(kind, found, spread).judging(best, spread), weight)
             for kind, weight in self._kinds.items()
         ]
+        if len(curves) == 1:  # nearly every question is all words, or one picture
+            return curves[0][0]
         total = sum(weight for _, weight in curves)
         return lambda score: sum(weight * judging(score) for judging, weight in curves) / total
 

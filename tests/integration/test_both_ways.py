@@ -127,3 +127,10 @@ def test_both_ways_count_for_a_rate_and_under_the_same_name(tmp_path: Path) -> N
         name = 'method="POST",route="/v1/collections/{collection}/query"'
         assert f'{name},status="200"}} 2.0' in counted
         assert f'{name},status="429"}} 2.0' in counted
+
+
+def test_a_request_that_is_left_to_the_long_way_counts_once(tmp_path: Path) -> None:
+    wrong = ("POST", f"{MAIN}/query", b'{"query": "red", "k": "many"}')
+    with serving(tmp_path) as served:
+        asked = (wrong, QUERY, QUERY)
+        assert [served.asked(one, SHORT, "some")[0] for one in asked] == [400, 200, 429]
