@@ -200,8 +200,8 @@ def test_what_there_is_to_do_is_shared_out_to_all_threads(made: Path) -> None:
     pictures = [np.zeros((16, 16, 3), np.uint8)] * 17
     assert [len(feed["pixels"]) for feed in wide.picture_feeds(pictures[:4])] == [1, 1, 1, 1]
     assert [len(feed["pixels"]) for feed in wide.picture_feeds(pictures[:7])] == [1, 2, 2, 2]
-    assert [len(feed["pixels"]) for feed in wide.picture_feeds(pictures)] == [2] * 7 + [3]
-    assert [len(feed["pixels"]) for feed in opened(made).picture_feeds(pictures[:7])] == [3, 4]
+    assert [len(feed["pixels"]) for feed in wide.picture_feeds(2 * pictures)] == [4, 4, 4, 5] * 2
+    assert [len(feed["pixels"]) for feed in opened(made).picture_feeds(pictures)] == [5, 6, 6]
     assert wide.picture_feeds([]) == []
     texts = ["a red thing"] * 64
     assert len(wide.text_feeds(texts)[1]) == 4
