@@ -139,12 +139,15 @@ def decoded(bench: Bench, count: int) -> list[Image.Image]:
 
 
 def operations(bench: Bench) -> int:
-    """Floating-point operations of one picture, as torch counts them."""
+    """Floating-point operations of one picture, as torch counts them.
+
+    With gradients on: without, attention is one call of which it counts nothing.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
+    with counter, torch.enable_grad():
         bench.eager.encode_image(torch.zeros(1, 3, 224, 224))
     return int(counter.get_total_flops())
 

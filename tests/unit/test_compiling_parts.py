@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -25,10 +26,11 @@ open_clip = pytest.importorskip("open_clip", reason="compiling needs the extra '
 import tiny_models  # noqa: E402
 import torch  # noqa: E402
 from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: E402
+from open_clip.transformer import VisionTransformer  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 from latent.models.compiling import exporting  # noqa: E402
-from latent.models.compiling.openclip_parts import byte_pairs, parts_of  # noqa: E402
+from latent.models.compiling.openclip_parts import _blocks_of, byte_pairs, parts_of  # noqa: E402
 from latent.models.compiling.parts import ImagePart  # noqa: E402
 from latent.models.compiling.plainer import plainer  # noqa: E402
 from latent.models.compiling.quantising import in_8_bits  # noqa: E402
@@ -317,6 +319,36 @@ def test_plainer_modules_compute_the_same_and_are_put_back() -> None:
         for expected, found in zip(before, compute(), strict=True):
             torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     assert [type(one) for one in model.values()] == types
+
+
+def _vision(**more: Any) -> VisionTransformer:
+    torch.manual_seed(3)
+    usual = {"image_size": 16, "patch_size": 8, "width": 16, "layers": 2, "heads": 2}
+    return VisionTransformer(**usual, mlp_ratio=2.0, output_dim=8, **more).eval()
+
+
+@pytest.mark.parametrize("more", [{}, {"ls_init_value": 0.5}, {"final_ln_after_pool": True}])
+def test_where_one_token_is_read_the_last_block_makes_no_other(more: dict[str, Any]) -> None:
+    tower = _vision(**more)
+    blocks = _blocks_of(tower)
+    assert blocks is not None
+    last, pixels = blocks[-1], torch.randn(3, 3, 16, 16)
+    with torch.inference_mode():
+        expected = tower(pixels)
+        with plainer(tower, blocks=blocks):
+            assert blocks[-1](torch.randn(3, 5, 16)).shape == (3, 1, 16)
+            torch.testing.assert_close(tower(pixels), expected, atol=1e-6, rtol=0)
+        assert blocks[-1] is last
+        torch.testing.assert_close(tower(pixels), expected, atol=0, rtol=0)
+        assert type(last.attn) is torch.nn.MultiheadAttention
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"pool_type": "avg"}, {"attentional_pool": True}, {"output_tokens": True}, {"qk_norm": True}],
+)
+def test_where_more_is_read_every_token_is_made(more: dict[str, Any]) -> None:
+    assert _blocks_of(_vision(**more)) is None
 
 
 # --- samples ------------------------------------------------------------------------------------

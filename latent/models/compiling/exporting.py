@@ -30,7 +30,8 @@ def image_graph(part: ImagePart) -> bytes:
     """
     side = part.wanted.size
     pixels = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-    return _exported(part.module, {"pixels": pixels}, {"pixels": {0: "n"}}, of="image")
+    inputs, axes = {"pixels": pixels}, {"pixels": {0: "n"}}
+    return _exported(part.module, inputs, axes, of="image", blocks=part.blocks)
 
 
 def text_graph(part: TextPart) -> bytes:
@@ -55,10 +56,11 @@ def _exported(
     axes: Mapping[str, dict[int, str]],
     *,
     of: str,
+    blocks: torch.nn.ModuleList | None = None,
 ) -> bytes:
     free = {name: dict.fromkeys(some, torch.export.Dim.DYNAMIC) for name, some in axes.items()}
     try:
-        with _quiet(), torch.no_grad(), plainer(module):
+        with _quiet(), torch.no_grad(), plainer(module, blocks=blocks):
             program = torch.onnx.export(
                 module.eval(),
                 tuple(inputs.values()),

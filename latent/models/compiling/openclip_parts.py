@@ -10,12 +10,14 @@ from typing import Any
 
 import open_clip
 import torch
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, processors
 
 from latent.errors import InputError
 from latent.models.artifact import ImageInput, TextInput
 from latent.models.cleaning import Cleaning
 from latent.models.compiling.parts import ImagePart, Normalised, Parts, TextPart
+from latent.models.compiling.plainer import is_usual
 from latent.models.openclip import OpenClipEmbedder
 from latent.models.openclip_texts import ShortTextTower
 from latent.models.pictures import LONGEST_ASPECT
@@ -58,7 +60,19 @@ def _image_part(embedder: OpenClipEmbedder) -> ImagePart:
             "longest_aspect": LONGEST_ASPECT,
         }
     )
-    return ImagePart(Normalised(_Pictures(embedder.model), how["mean"], how["std"]), wanted)
+    module = Normalised(_Pictures(embedder.model), how["mean"], how["std"])
+    return ImagePart(module, wanted, _blocks_of(embedder.model.visual))
+
+
+def _blocks_of(tower: Any) -> torch.nn.ModuleList | None:
+    """The blocks of a vision transformer that reads the first token of the last alone."""
+    if type(tower) is not VisionTransformer or tower.pool_type != "tok" or tower.output_tokens:
+        return None
+    blocks: torch.nn.ModuleList = tower.transformer.resblocks
+    last: Any = blocks[-1]
+    is_plain = type(last) is ResidualAttentionBlock and not hasattr(last, "ln_1_kv")
+    is_plain = is_plain and is_usual(last.attn) and last.attn.in_proj_bias is not None
+    return blocks if is_plain and tower.attn_pool is None else None
 
 
 def _text_part(embedder: OpenClipEmbedder) -> TextPart:

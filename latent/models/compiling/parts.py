@@ -16,10 +16,14 @@ from latent.models.artifact import ImageInput, TextInput
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """A module that makes `(n, dim)` unit rows of `(n, size, size, 3)` uint8."""
+    """A module that makes `(n, dim)` unit rows of `(n, size, size, 3)` uint8.
+
+    `blocks` are those of its transformer, if it reads nothing but the first token of the last.
+    """
 
     module: torch.nn.Module
     wanted: ImageInput
+    blocks: torch.nn.ModuleList | None = None
 
 
 @dataclass(frozen=True, slots=True)
