@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from benchmarks import answers, embed, index
 from benchmarks.__main__ import main
 from benchmarks.bench import Bench
-from benchmarks.hardware import hardware, peak_int8
+from benchmarks.hardware import hardware, peak_float32, peak_int8
 from benchmarks.load import EMBEDDINGS, body
 from benchmarks.rows import Results, Row
 from benchmarks.running import add
@@ -60,6 +60,11 @@ def test_the_machine_is_named_with_its_cores() -> None:
 
 def test_the_int8_peak_is_of_a_product_that_can_be_run() -> None:
     assert peak_int8(1, rounds=1, side=64) > 0
+
+
+def test_the_float32_peak_is_that_of_whoever_multiplies_faster() -> None:
+    pytest.importorskip("torch")
+    assert peak_float32(1, rounds=1, side=64) > 0
 
 
 def test_clients_ask_what_the_service_takes() -> None:
