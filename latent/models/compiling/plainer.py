@@ -3,12 +3,12 @@
 Torch writes its attention so that many inputs of many shapes go through it, and the exporter keeps
 every detour. Cutting a picture into patches by a convolution is a matrix product in disguise, which
 can be done in 8 bits. And where a tower reads one token of its last block, the others need not be
-computed to the end. Knows torch, and nothing about models.
+computed to the end. Knows torch, and of models only what open_clip calls the parts of a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,15 +34,22 @@ class _Attention(torch.nn.Module):
         of = self.of
         if key is not query or (attn_mask is not None and attn_mask.dim() != 2):
             return of(query, key, value, need_weights=False, attn_mask=attn_mask)[0], None
-        count, length, width = query.shape
         joined = functional.linear(query, of.in_proj_weight, of.in_proj_bias)
-        asked, known, told = (
-            part.reshape(count, length, of.num_heads, of.head_dim).transpose(1, 2)
-            for part in joined.chunk(3, dim=-1)
-        )
-        mixed = functional.scaled_dot_product_attention(asked, known, told, attn_mask=attn_mask)
-        rows = mixed.transpose(1, 2).reshape(count, length, width)
-        return of.out_proj(rows), None
+        return of.out_proj(_mixed(joined.chunk(3, dim=-1), of.num_heads, attn_mask)), None
+
+
+def _mixed(
+    parts: Iterable[torch.Tensor], heads: int, mask: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Queries, keys and values `(n, tokens, width)`: what each query takes of the values."""
+
+    def in_heads(part: torch.Tensor) -> torch.Tensor:
+        count, length, width = part.shape
+        return part.reshape(count, length, heads, width // heads).transpose(1, 2)
+
+    queries, keys, values = map(in_heads, parts)
+    mixed = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+    return mixed.transpose(1, 2).flatten(2)
 
 
 class _LastBlock(torch.nn.Module):
@@ -61,18 +68,14 @@ class _LastBlock(torch.nn.Module):
         self.asking = _linear(weight[:width], bias[:width])
         self.telling = _linear(weight[width:], bias[width:])
         self.out = attention.out_proj
-        self.heads, self.each = attention.num_heads, attention.head_dim
+        self.heads = attention.num_heads
 
     def forward(self, rows: torch.Tensor, attn_mask: torch.Tensor | None = None) -> torch.Tensor:
         assert attn_mask is None
         of, normal = self.of, self.of.ln_1(rows)
-        count, _, width = rows.shape
-        asked, known, told = (
-            part.reshape(count, -1, self.heads, self.each).transpose(1, 2)
-            for part in (self.asking(normal[:, :1]), *self.telling(normal).chunk(2, dim=-1))
-        )
-        mixed = functional.scaled_dot_product_attention(asked, known, told)
-        first = rows[:, :1] + of.ls_1(self.out(mixed.transpose(1, 2).reshape(count, 1, width)))
+        parts = self.asking(normal[:, :1]), *self.telling(normal).chunk(2, dim=-1)
+        mixed = _mixed(parts, self.heads)
+        first = rows[:, :1] + of.ls_1(self.out(mixed))
         made: torch.Tensor = first + of.ls_2(of.mlp(of.ln_2(first)))
         return made
 
