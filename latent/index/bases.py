@@ -329,7 +329,7 @@ def ask(
         selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(allowed))
     if effort is not None:
         parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=effort)
-    elif selector is not None:  # to make some takes as long as to compare a few hundred
+    elif selector is not None:  # to make some takes as long as to compare a hundred
         parameters = faiss.SearchParameters(sel=selector)
     scores, positions = base.faiss_index.search(queries, fetch, params=parameters)
     found = positions >= 0  # FAISS pads with -1 where it found too few

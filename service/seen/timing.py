@@ -5,7 +5,7 @@ Knows nothing about what the stages do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from latent.clock import Clock
 
@@ -13,7 +13,7 @@ STAGES = ("decode", "embed", "search", "catalog")
 
 
 class Timings(Clock):
-    """A clock of a request's stages; what is told of it is in milliseconds."""
+    """A clock of a request's stages: 0 for each that did not happen."""
 
     def __init__(self) -> None:
         super().__init__(dict.fromkeys(STAGES, 0.0))
@@ -30,7 +30,3 @@ class Timings(Clock):
         part.seconds = {stage: all_ / max(1, len(some)) for stage, all_ in self.seconds.items()}
         for one in some:
             one.add(part)
-
-    def took_ms(self) -> Mapping[str, float]:
-        """Milliseconds by stage, rounded to microseconds; 0.0 where a stage did not happen."""
-        return {stage: round(1000 * seconds, 3) for stage, seconds in self.seconds.items()}

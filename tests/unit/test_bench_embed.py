@@ -58,12 +58,9 @@ def test_the_machine_is_named_with_its_cores() -> None:
     assert "Python 3" in hardware()
 
 
-def test_the_int8_peak_is_of_a_product_that_can_be_run() -> None:
-    assert peak_int8(1, rounds=1, side=64) > 0
-
-
-def test_the_float32_peak_is_that_of_whoever_multiplies_faster() -> None:
+def test_the_peaks_are_of_products_that_can_be_run() -> None:
     pytest.importorskip("torch")
+    assert peak_int8(1, rounds=1, side=64) > 0
     assert peak_float32(1, rounds=1, side=64) > 0
 
 
